@@ -1,0 +1,1 @@
+//! SMTP out: claim, plan, attempt, settle.

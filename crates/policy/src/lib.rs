@@ -1,0 +1,1 @@
+//! Decisions over facts: Message Rules and TLS policy. Pure.

@@ -1,0 +1,1 @@
+//! SMTP in: drives sessions, gathers facts, hands messages to the store.

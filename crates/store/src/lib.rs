@@ -1,0 +1,1 @@
+//! What survives a restart: queue, quarantine, policy revisions, journal.

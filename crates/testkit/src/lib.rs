@@ -1,0 +1,1 @@
+//! Fake peers for tests: DNS, MX, certificates. Never shipped.

@@ -1,0 +1,1 @@
+//! Health and metrics over HTTP; later the API and the console.

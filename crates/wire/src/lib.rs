@@ -1,0 +1,1 @@
+//! Bytes and their meaning: SMTP commands, replies, bodies, addresses, header fields. Pure.
