@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Brings in the programs that some tests talk to, without installing anything: Debian's packages are
+# downloaded and unpacked under target/peers, so no mail server of this machine is replaced and no
+# service is left running. What cannot be had is said loudly, and its tests are skipped, loudly too.
+#   tools/setup-peers.sh          all of them
+#   tools/setup-peers.sh postfix  one of them: postfix | swaks | strace
+set -u
+cd "$(dirname "$0")/.."
+peers="$PWD/target/peers"
+root="$peers/root"
+mkdir -p "$peers/deb" "$root"
+
+loud() { printf '\n*** %s\n*** %s\n\n' "$1" "$2" >&2; }
+
+lists_ready=""
+# apt-get download needs package lists; only root can fetch them, once.
+lists() {
+  [ -n "$lists_ready" ] && return 0
+  if ! command -v apt-get >/dev/null; then return 1; fi
+  if ! apt-cache show "$1" >/dev/null 2>&1; then
+    [ "$(id -u)" = 0 ] || return 1
+    apt-get -q update >"$peers/apt.log" 2>&1 || return 1
+  fi
+  apt-cache show "$1" >/dev/null 2>&1 || return 1
+  lists_ready=yes
+}
+
+# unpack PACKAGE...: into target/peers/root; nothing is configured or started.
+unpack() {
+  lists "$1" || return 1
+  local package
+  for package in "$@"; do
+    ls "$peers/deb/${package}"_*.deb >/dev/null 2>&1 ||
+      (cd "$peers/deb" && apt-get -q download "$package" >>"$peers/apt.log" 2>&1) ||
+      { # stale lists name versions that are gone; fresh ones help, and only root can have them
+        [ "$(id -u)" = 0 ] && apt-get -q update >>"$peers/apt.log" 2>&1 &&
+          (cd "$peers/deb" && apt-get -q download "$package" >>"$peers/apt.log" 2>&1)
+      } || return 1
+    dpkg -x "$peers/deb/${package}"_*.deb "$root" || return 1
+  done
+}
+
+# absent PACKAGE...: those of them that this machine does not have installed.
+absent() {
+  local package
+  for package in "$@"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' || printf '%s ' "$package"
+  done
+}
+
+# Shared libraries of unpacked programs stand in the usual places of the unpacked root.
+libs="$root/usr/lib/postfix:$root/usr/lib/$(uname -m)-linux-gnu:$root/lib/$(uname -m)-linux-gnu"
+
+postfix() {
+  local tools="$root/usr/sbin"
+  if ! LD_LIBRARY_PATH="$libs" "$tools/postconf" -d -h mail_version >/dev/null 2>&1; then
+    # shellcheck disable=SC2046
+    unpack postfix $(absent libdb5.3 libicu72 libnsl2 libsasl2-2 libssl3 libtirpc3) &&
+      LD_LIBRARY_PATH="$libs" "$tools/postconf" -d -h mail_version >/dev/null 2>&1 ||
+      { loud "Postfix cannot be had here (see target/peers/apt.log)." "The tests that deliver to it and smtp-source are skipped."; return 1; }
+  fi
+  printf 'postfix %s in target/peers\n' "$(LD_LIBRARY_PATH="$libs" "$tools/postconf" -d -h mail_version)"
+}
+
+swaks() {
+  if command -v swaks >/dev/null; then printf 'swaks of this machine\n'; return 0; fi
+  if ! command -v perl >/dev/null || ! perl -MTime::HiRes -MSys::Hostname -MIO::Socket -e1 2>/dev/null; then
+    loud "perl with its core modules is missing (package perl)." "The tests that send with swaks are skipped."
+    return 1
+  fi
+  # shellcheck disable=SC2046
+  [ -e "$root/usr/bin/swaks" ] || unpack swaks $(absent libnet-ssleay-perl) ||
+    { loud "swaks cannot be had here (see target/peers/apt.log)." "The tests that send with it are skipped."; return 1; }
+  printf 'swaks in target/peers\n'
+}
+
+strace() {
+  if command -v strace >/dev/null; then printf 'strace of this machine\n'; return 0; fi
+  # shellcheck disable=SC2046
+  [ -e "$root/usr/bin/strace" ] || unpack strace $(absent libunwind8 liblzma5) ||
+    { loud "strace cannot be had here (see target/peers/apt.log)." "The tests of a failing disk are skipped."; return 1; }
+  printf 'strace in target/peers\n'
+}
+
+for one in "${@:-}"; do
+  case "$one" in
+  "") postfix; swaks; strace ;;
+  postfix | swaks | strace) "$one" ;;
+  *) printf 'setup-peers.sh: %s is none of postfix, swaks, strace\n' "$one" >&2; exit 2 ;;
+  esac
+done
+exit 0
