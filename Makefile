@@ -1,0 +1,68 @@
+# Gatepost. Two targets matter to a newcomer: `make demo` and `make test`. Nothing here installs a mail
+# server or leaves a service running; what tests need besides Rust goes under target/.
+
+SHELL := /bin/bash
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+PATH := $(PATH):$(HOME)/.cargo/bin
+export PATH
+
+.PHONY: help build demo test bench matrix deny fmt lint doc clean setup
+
+help:
+	@echo 'make demo    builds Gatepost and runs the story of its guide, for real, on loopback'
+	@echo 'make test    brings in what tests need and runs every test'
+	@echo 'make build   the binary alone: target/release/gatepost'
+	@echo 'make bench   the yardstick: Gatepost beside a tuned Postfix (root)'
+	@echo 'make matrix  which rows of docs/conformance.md have a test, and which have none'
+	@echo 'make lint    format, clippy and documentation, as CI checks them'
+	@echo 'make deny    licences, sources and banned crates'
+	@echo 'make fmt     formats the code'
+	@echo 'make clean   removes target/'
+
+# A C compiler builds SQLite and the cryptography; cargo is the one thing that is not installed for you.
+setup:
+	@command -v cargo >/dev/null || { echo '*** cargo is missing. Rust 1.95 or newer: https://rustup.rs' >&2; exit 1; }
+	@tools/need.sh cc gcc libc6-dev
+
+build: setup
+	cargo build --release --locked -p gatepost
+
+demo: build
+	"$(TARGET)/release/gatepost" demo
+
+# nextest runs no documentation tests, and the compile-fail guards are such: they run first, on their own.
+test: setup
+	@tools/setup-peers.sh
+	cd bench && CARGO_TARGET_DIR="$(TARGET)/bench-tools" cargo check --locked
+	cargo test --workspace --doc --locked
+	@if cargo nextest --version >/dev/null 2>&1; then \
+	  set -x; cargo nextest run --workspace --locked; \
+	else \
+	  set -x; cargo test --workspace --lib --bins --tests --locked --no-fail-fast; \
+	fi
+
+bench: setup
+	@tools/need.sh python3 python3-minimal
+	tools/bench.sh
+
+matrix:
+	@tools/need.sh python3 python3-minimal
+	@python3 tools/matrix.py
+
+fmt:
+	cargo fmt --all
+
+lint:
+	.ci/run fmt
+	.ci/run clippy
+	.ci/run doc
+
+doc:
+	.ci/run doc
+
+deny: setup
+	@cargo deny --version >/dev/null 2>&1 || [ -x "$(TARGET)/tools/bin/cargo-deny" ] || cargo install --root "$(TARGET)/tools" --locked cargo-deny
+	PATH="$(PATH):$(TARGET)/tools/bin" cargo deny --locked check licenses bans sources
+
+clean:
+	rm -rf "$(TARGET)" bench/target
