@@ -1,0 +1,241 @@
+//! A peer that rustls cannot be: TLS 1.0 and 1.1 only, weak certificates, anonymous ciphers.
+//!
+//! A Python script with its `ssl` module speaks the SMTP, `openssl` makes the certificates. Where either program is
+//! missing, or OpenSSL is built without what is needed, [`WeakPeer::start`] says so and the test is skipped loudly.
+
+use std::io::{self, BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+use crate::mx::record::{Channel, Connection, Line, Received, TlsSeen};
+
+/// What is weak about the peer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Weakness {
+    /// TLS 1.0 only.
+    Tls10,
+    /// TLS 1.1 only.
+    Tls11,
+    /// TLS 1.0 and 1.1.
+    Tls10And11,
+    /// TLS 1.2 with anonymous ciphers only.
+    Anonymous,
+    /// An RSA certificate of 1024 bits.
+    Rsa1024,
+    /// An X.509 certificate of version 1.
+    Version1,
+    /// A certificate signed with SHA-1.
+    Sha1,
+}
+
+impl Weakness {
+    fn mode(self) -> &'static str {
+        match self {
+            Self::Tls10 => "tls10",
+            Self::Tls11 => "tls11",
+            Self::Tls10And11 => "tls10-11",
+            Self::Anonymous => "anonymous",
+            Self::Rsa1024 | Self::Version1 | Self::Sha1 => "modern",
+        }
+    }
+}
+
+/// A running weak peer. Dropping it ends it.
+#[derive(Debug)]
+pub struct WeakPeer {
+    child: Child,
+    reader: Option<JoinHandle<()>>,
+    shared: Arc<Shared>,
+    _directory: TempDir,
+}
+
+#[derive(Debug)]
+struct Shared {
+    connections: Mutex<Vec<Connection>>,
+    listening: watch::Sender<bool>,
+    certificate_sha256: String,
+}
+
+impl WeakPeer {
+    /// Starts one at `address` as the host `name`.
+    ///
+    /// # Errors
+    /// When Python or openssl is missing or refuses; the message says which and why.
+    pub async fn start(weakness: Weakness, name: &str, address: SocketAddr) -> io::Result<Self> {
+        let directory = TempDir::new()?;
+        let (certificate, key) = certificate(weakness, name, directory.path())?;
+        let mut child = Command::new("python3")
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/weak_peer.py"))
+            .args([address.ip().to_string(), address.port().to_string(), weakness.mode().to_owned()])
+            .args([&certificate, &key])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| io::Error::other(format!("python3 cannot be started: {error}")))?;
+        let stdout = child.stdout.take().ok_or_else(|| io::Error::other("no pipe to python3"))?;
+        let shared = Arc::new(Shared {
+            connections: Mutex::new(Vec::new()),
+            listening: watch::Sender::new(false),
+            certificate_sha256: sha256(&certificate)?,
+        });
+        let mut listening = shared.listening.subscribe();
+        let reader = {
+            let (shared, name) = (Arc::clone(&shared), name.to_owned());
+            std::thread::spawn(move || read(BufReader::new(stdout), &shared, &name, address))
+        };
+        let peer = Self { child, reader: Some(reader), shared, _directory: directory };
+        let ready = tokio::time::timeout(Duration::from_secs(20), listening.wait_for(|up| *up)).await;
+        match ready {
+            Ok(Ok(_)) => Ok(peer),
+            _ => Err(io::Error::other("the peer did not start: its error is above")),
+        }
+    }
+
+    /// What was seen so far.
+    #[must_use]
+    pub fn connections(&self) -> Vec<Connection> {
+        self.shared.connections.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for WeakPeer {
+    fn drop(&mut self) {
+        // The child may have ended by itself; there is nothing else to do about it here.
+        let _killed = self.child.kill().is_ok();
+        let _reaped = self.child.wait().is_ok();
+        if let Some(reader) = self.reader.take() {
+            let _joined = reader.join().is_ok();
+        }
+    }
+}
+
+fn read(events: impl BufRead, shared: &Shared, name: &str, address: SocketAddr) {
+    for line in events.lines().map_while(Result::ok) {
+        let Ok(event) = serde_json::from_str::<Value>(&line) else { continue };
+        let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+        if text("event") == "listening" {
+            shared.listening.send_replace(true);
+            continue;
+        }
+        let mut all = shared.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = event["connection"].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+        while all.len() < number {
+            all.push(Connection::new(name, address, address));
+        }
+        let Some(record) = number.checked_sub(1).and_then(|index| all.get_mut(index)) else { continue };
+        let channel = if text("channel") == "tls" { Channel::Tls } else { Channel::Clear };
+        match text("event").as_str() {
+            "line" => {
+                if channel == Channel::Clear {
+                    record.clear_bytes.extend_from_slice(format!("{}\r\n", text("text")).as_bytes());
+                }
+                record.lines.push(Line { text: text("text"), channel });
+            }
+            "tls" => {
+                record.hello = true;
+                record.tls = Some(TlsSeen {
+                    version: text("version"),
+                    cipher: text("cipher"),
+                    certificate_sha256: shared.certificate_sha256.clone(),
+                    ..TlsSeen::default()
+                });
+            }
+            "failed" => record.handshake_error = Some(text("error")),
+            "message" => record.messages.push(Received {
+                from: text("from"),
+                to: event["to"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
+                mail_params: String::new(),
+                message: text("message").chars().filter_map(|c| u8::try_from(u32::from(c)).ok()).collect(),
+                wire: Vec::new(),
+                channel,
+                accepted: true,
+            }),
+            "close" => record.closed = true,
+            _ => {}
+        }
+    }
+}
+
+/// A certificate and its key, made by `openssl`.
+fn certificate(weakness: Weakness, name: &str, directory: &Path) -> io::Result<(PathBuf, PathBuf)> {
+    let (certificate, key, request) =
+        (directory.join("cert.pem"), directory.join("key.pem"), directory.join("request.pem"));
+    let (bits, digest) = match weakness {
+        Weakness::Rsa1024 => ("rsa:1024", "-sha256"),
+        Weakness::Sha1 => ("rsa:2048", "-sha1"),
+        Weakness::Version1 | Weakness::Tls10 | Weakness::Tls11 | Weakness::Tls10And11 | Weakness::Anonymous => {
+            ("rsa:2048", "-sha256")
+        }
+    };
+    let subject = format!("/CN={name}");
+    let common = ["req", "-nodes", "-newkey", bits, digest, "-subj", &subject, "-keyout"];
+    if weakness == Weakness::Version1 {
+        // `x509 -req` without an extension file makes version 1.
+        openssl(Command::new("openssl").args(common).arg(&key).arg("-out").arg(&request))?;
+        openssl(
+            Command::new("openssl")
+                .args(["x509", "-req", "-days", "3650", "-in"])
+                .arg(&request)
+                .arg("-signkey")
+                .arg(&key)
+                .arg("-out")
+                .arg(&certificate),
+        )?;
+    } else {
+        let names = format!("subjectAltName=DNS:{name}");
+        openssl(
+            Command::new("openssl")
+                .args(common)
+                .arg(&key)
+                .args(["-x509", "-days", "3650", "-addext", &names, "-out"])
+                .arg(&certificate),
+        )?;
+    }
+    Ok((certificate, key))
+}
+
+fn openssl(command: &mut Command) -> io::Result<()> {
+    let output =
+        command.output().map_err(|error| io::Error::other(format!("openssl cannot be started: {error}")))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("openssl: {}", String::from_utf8_lossy(&output.stderr))))
+}
+
+fn sha256(certificate: &Path) -> io::Result<String> {
+    use rustls::pki_types::{CertificateDer, pem::PemObject};
+    use sha2::{Digest, Sha256};
+    let der = CertificateDer::from_pem_file(certificate).map_err(io::Error::other)?;
+    Ok(crate::ca::hex(&Sha256::digest(&der)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::loopback::Net;
+
+    #[tokio::test]
+    async fn every_weakness_starts_listening() {
+        let net = Net::new();
+        for weakness in [
+            Weakness::Tls10,
+            Weakness::Tls11,
+            Weakness::Tls10And11,
+            Weakness::Anonymous,
+            Weakness::Rsa1024,
+            Weakness::Version1,
+            Weakness::Sha1,
+        ] {
+            WeakPeer::start(weakness, "mx.d.test", net.next()).await.unwrap();
+        }
+    }
+}
