@@ -1,1 +1,39 @@
 //! What survives a restart: queue, quarantine, policy revisions, journal.
+//!
+//! Five narrow traits, by consumer: [`Enqueue`], [`Dispatch`], [`Inspect`],
+//! [`Settings`] and [`Journal`]. Only here can a [`Receipt`] be made, which is
+//! what permits a 250, and a [`Claim`], which is what permits a delivery. Nothing
+//! above this crate sees a path or SQL. Two backends: [`embedded`] (SQLite and
+//! body segments) and [`memory`] (for tests, and the model that the other one is
+//! held against); one is done when [`conformance!`] passes.
+
+mod body;
+mod claim;
+mod clock;
+mod disk;
+mod error;
+mod message;
+mod queue;
+mod segment;
+mod traits;
+mod view;
+
+pub use crate::{
+    body::{Body, HEAD, IN_MEMORY, Staged, Staging},
+    claim::{
+        Claim, Lane, Outcome, QueuedCopy, QueuedMessage, QueuedRecipient, Ready, Settlement,
+    },
+    clock::{Clock, ManualClock, SystemClock},
+    error::{Cause, Certainty, StoreError, Unhealthy},
+    message::{
+        ClientFacts, Closed, Fate, NewCopy, NewMessage, NewQuarantined, NewRecipient, Receipt,
+        Verdict,
+    },
+    queue::Sentence,
+    traits::{Dispatch, Enqueue, Inspect, Journal, Settings, SettingsError},
+    view::{
+        Author, Committed, Counts, EntryState, Event, EventKind, MessageStory, Pruned,
+        QuarantineEntry, QueueEntry, RecordedVerdict, Retention, Revision, Search, Selection,
+        StoredRevision,
+    },
+};

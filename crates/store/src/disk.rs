@@ -1,0 +1,36 @@
+//! The disk under the store: free space, and the flushing of directories.
+
+use std::{fs::File, io, path::Path};
+
+use crate::error::Unhealthy;
+
+/// With fewer free inodes than this no body can be counted on to find a file.
+const INODES: u64 = 16;
+
+/// The reserve when none is set: a twentieth of the disk, at most 256 MiB.
+const MOST: u64 = 256 * 1024 * 1024;
+
+/// Looks whether writing `more` bytes would bring the disk below its reserve.
+pub(crate) fn below_reserve(path: &Path, reserve: u64, more: u64) -> io::Result<Option<Unhealthy>> {
+    let disk = rustix::fs::statvfs(path)?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    // A file system without a fixed number of inodes says 0 of 0.
+    let no_inodes = disk.f_files > 0 && disk.f_favail < INODES;
+    let low = no_inodes || free.saturating_sub(more) < reserve;
+    Ok(low.then_some(Unhealthy::DiskReserve { free, reserve }))
+}
+
+/// The reserve of the disk that holds `path`, unless one was asked for.
+pub(crate) fn reserve(path: &Path, asked: Option<u64>) -> io::Result<u64> {
+    if let Some(asked) = asked {
+        return Ok(asked);
+    }
+    let disk = rustix::fs::statvfs(path)?;
+    Ok((disk.f_blocks.saturating_mul(disk.f_frsize) / 20).min(MOST))
+}
+
+/// Flushes a directory, so that a file made or renamed in it is found after a
+/// power cut.
+pub(crate) fn flush_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}

@@ -1,0 +1,259 @@
+//! The five ways into a store, one for each kind of consumer.
+//!
+//! They are object-safe and are handed around as `Arc<dyn …>`. Backends are
+//! modules of this crate and not plug-ins, since "durable" must not mean
+//! whatever somebody's plug-in says.
+
+use async_trait::async_trait;
+use gatepost_policy::{
+    document::{PolicyDocument, Profile},
+    evidence::Attempt,
+    id::MessageId,
+};
+use gatepost_wire::timestamp::Timestamp;
+use ulid::Ulid;
+
+use crate::{
+    body::{Body, Staged, Staging},
+    claim::{Claim, Lane, Ready, Settlement},
+    error::{StoreError, Unhealthy},
+    message::{NewMessage, Receipt},
+    view::{
+        Committed, Counts, Event, MessageStory, Pruned, QuarantineEntry, QueueEntry,
+        Retention, Revision, Search, Selection, StoredRevision,
+    },
+};
+
+/// The way in for mail.
+#[async_trait]
+pub trait Enqueue: Send + Sync {
+    /// A new id for a message. Ids of later milliseconds sort later.
+    fn mint(&self) -> MessageId;
+
+    /// A place for a body that is about to be received.
+    ///
+    /// # Errors
+    /// [`Unhealthy`] as the cause where a body of that size would bring the disk
+    /// below its reserve, or the store takes nothing.
+    fn stage(&self, size_hint: Option<u64>) -> Result<Staging, StoreError>;
+
+    /// Stores a message. When this returns a receipt, it is on disk.
+    ///
+    /// # Errors
+    /// After any error the sender is to be told to try again.
+    async fn commit(&self, staged: Staged, message: NewMessage) -> Result<Receipt, StoreError>;
+
+    /// Whether mail can be taken at present.
+    ///
+    /// # Errors
+    /// The reason why not.
+    fn accepting(&self) -> Result<(), Unhealthy>;
+}
+
+/// The way out for mail.
+#[async_trait]
+pub trait Dispatch: Send + Sync {
+    /// Lanes with copies that are due at `now`, and how many.
+    fn ready(&self, now: Timestamp) -> Vec<Ready>;
+
+    /// When the next copy that nobody holds is due. It may be in the past.
+    fn next_due(&self) -> Option<Timestamp>;
+
+    /// Returns after something became due, or was made due earlier. A change
+    /// since the last call is not missed; one waiter at a time is told.
+    async fn changed(&self);
+
+    /// Takes up to `max` due copies of a lane, longest due first. Nothing is written.
+    ///
+    /// # Errors
+    /// When a record cannot be read; then nothing is claimed. When the store
+    /// could not write the outcome down, it hands nothing out.
+    async fn claim(
+        &self,
+        lane: &Lane,
+        max: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Claim>, StoreError>;
+
+    /// The body of a claimed message, from its beginning. Ask again to start again.
+    ///
+    /// # Errors
+    /// [`StoreError::is_damage`] when the stored bytes are not those that were
+    /// written: the copy is then held, and releasing the claim is all that is left to do.
+    async fn body(&self, claim: &Claim) -> Result<Body, StoreError>;
+
+    /// Writes down what became of a claim, with the evidence and the notices.
+    ///
+    /// # Errors
+    /// The store keeps what could not be written and writes it as soon as it can;
+    /// until then nobody gets the copy. So there is nothing to be repeated.
+    async fn settle(&self, settlement: Settlement) -> Result<(), StoreError>;
+
+    /// Gives a claim back; it stays due. Dropping it does the same.
+    fn release(&self, claim: Claim) {
+        drop(claim);
+    }
+}
+
+/// The way in for people.
+#[async_trait]
+pub trait Inspect: Send + Sync {
+    /// Every waiting recipient, oldest message first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn queue_list(&self) -> Result<Vec<QueueEntry>, StoreError>;
+
+    /// The waiting recipients that an id means: one entry, or all of a message.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn queue_find(&self, id: Ulid) -> Result<Vec<QueueEntry>, StoreError>;
+
+    /// Makes entries due now, and gives how many. Who did it and why is kept in the journal. One that is being sent is due
+    /// again when its attempt ends.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    async fn retry(
+        &self,
+        selection: &Selection,
+        by: &str,
+        reason: Option<&str>,
+    ) -> Result<usize, StoreError>;
+
+    /// Attempts that match, oldest first, all of them.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn messages_search(&self, search: &Search) -> Result<Vec<Attempt>, StoreError>;
+
+    /// All that is known about a message.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn message_show(&self, id: MessageId) -> Result<Option<MessageStory>, StoreError>;
+
+    /// The message as it was received; `None` once nothing waits for it any more.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is damaged.
+    async fn message_bytes(&self, id: MessageId) -> Result<Option<Body>, StoreError>;
+
+    /// Every quarantined recipient, oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn quarantine_list(&self) -> Result<Vec<QuarantineEntry>, StoreError>;
+
+    /// The quarantined recipients that an id means: one entry, or all of a message.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn quarantine_find(&self, id: Ulid) -> Result<Vec<QuarantineEntry>, StoreError>;
+
+    /// Puts quarantined recipients into the queue, due now, with the level that the
+    /// rules gave them; gives how many.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    async fn quarantine_release(
+        &self,
+        selection: &Selection,
+        by: &str,
+        reason: Option<&str>,
+    ) -> Result<usize, StoreError>;
+
+    /// Deletes quarantined recipients; gives how many.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    async fn quarantine_delete(
+        &self,
+        selection: &Selection,
+        by: &str,
+        reason: Option<&str>,
+    ) -> Result<usize, StoreError>;
+
+    /// How much there is.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn counts(&self) -> Result<Counts, StoreError>;
+
+    /// Removes what has been kept long enough. What still waits keeps its message.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    async fn prune(&self, now: Timestamp, keep: Retention) -> Result<Pruned, StoreError>;
+}
+
+/// The policy and its history.
+#[async_trait]
+pub trait Settings: Send + Sync {
+    /// The revision that holds. A new store has revision 1.
+    fn head(&self) -> u64;
+
+    /// A revision with its document.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn load(&self, revision: u64) -> Result<Option<StoredRevision>, StoreError>;
+
+    /// Every revision, newest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn history(&self) -> Result<Vec<Revision>, StoreError>;
+
+    /// Makes `document` the policy. A policy equal to the one that holds makes no
+    /// new revision.
+    ///
+    /// # Errors
+    /// [`SettingsError::Conflict`] if `base` is given and is not the revision that holds.
+    async fn commit(
+        &self,
+        base: Option<u64>,
+        document: &PolicyDocument,
+        by: &str,
+        reason: Option<&str>,
+    ) -> Result<Committed, SettingsError>;
+
+    /// The profile that the store was made with.
+    fn profile(&self) -> Profile;
+
+    /// Returns the revision that holds as soon as it is not `known`.
+    async fn changed_revision(&self, known: u64) -> u64;
+}
+
+/// Why a policy was not committed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// Somebody else was faster.
+    #[error("the policy has changed: revision {head} holds, and the change was made to revision {base}")]
+    Conflict {
+        /// The revision that the change was made to.
+        base: u64,
+        /// The revision that holds.
+        head: u64,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The journal: what happened, in order.
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// Adds events. When this returns, they are on disk.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    async fn append(&self, events: Vec<Event>) -> Result<(), StoreError>;
+
+    /// The events since then, oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn events(&self, since: Option<Timestamp>) -> Result<Vec<Event>, StoreError>;
+}

@@ -1,0 +1,307 @@
+//! What people are shown, in the shapes of `interface.md`, and what they may ask for.
+//!
+//! Keys of JSON do not disappear: what is not there is `null`. What only the
+//! configuration knows (how long a message is kept trying, the level of a message
+//! without one) is filled in by who has the configuration.
+
+use std::time::Duration;
+
+use gatepost_policy::{
+    direction::{Direction, Matched},
+    document::PolicyDocument,
+    evidence::{Attempt, Ending},
+    id::{EntryId, MessageId},
+    tls::{Demand, Level},
+};
+use gatepost_wire::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+use crate::{
+    message::{ClientFacts, Verdict},
+    queue::Sentence,
+};
+
+/// The state of a waiting recipient.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryState {
+    /// It waits for its time.
+    Waiting,
+    /// An attempt is going on.
+    Sending,
+    /// It is kept and not tried: its stored body is damaged.
+    Held,
+}
+
+/// A waiting recipient: a line of `queue list`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct QueueEntry {
+    /// The entry.
+    pub id: EntryId,
+    /// Its message.
+    pub message: MessageId,
+    /// The envelope sender, empty for the null sender.
+    pub sender: String,
+    /// The address.
+    pub recipient: String,
+    /// The domain as A-label, or the address literal.
+    pub domain: String,
+    /// The level that is demanded; `None` where nothing was, and the default holds.
+    pub level: Option<Level>,
+    /// What it does at present.
+    pub state: EntryState,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// When it is tried again.
+    pub next_attempt: Timestamp,
+    /// When it is given up. The store leaves it empty: that is a matter of the configuration.
+    pub expires: Option<Timestamp>,
+    /// What the last attempt said.
+    pub last: Option<Sentence>,
+    /// When the copy was accepted.
+    #[serde(skip)]
+    pub accepted_at: Timestamp,
+    /// What is demanded, and by whom.
+    #[serde(skip)]
+    pub demands: Vec<Demand>,
+}
+
+/// A quarantined recipient: a line of `quarantine list`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct QuarantineEntry {
+    /// The entry.
+    pub id: EntryId,
+    /// Its message.
+    pub message: MessageId,
+    /// The envelope sender, empty for the null sender.
+    pub sender: String,
+    /// The address.
+    pub recipient: String,
+    /// The decoded subject.
+    pub subject: String,
+    /// The rule that put it there.
+    pub rule: String,
+    /// Whether it is *Quarantine - Company*.
+    pub company: bool,
+    /// Since when.
+    pub since: Timestamp,
+    /// When it is deleted.
+    pub expires: Timestamp,
+}
+
+/// Which entries a verb acts on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Selection {
+    /// All of them.
+    All,
+    /// Those with one of these ids. An id is that of an entry, or that of a
+    /// message, which means all its recipients (decision 34).
+    Ids(Vec<Ulid>),
+    /// Those at this domain, as A-label or address literal.
+    Domain(String),
+}
+
+impl Selection {
+    pub(crate) fn picks(&self, entry: EntryId, message: MessageId, domain: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Ids(ids) => ids.iter().any(|id| *id == entry.ulid() || *id == message.ulid()),
+            Self::Domain(wanted) => wanted.eq_ignore_ascii_case(domain),
+        }
+    }
+}
+
+/// Who does something, and why; kept in the journal.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Author {
+    /// The account, or the operating system's user.
+    pub by: String,
+    /// `--reason`.
+    pub reason: Option<String>,
+}
+
+/// What attempts to look for. What is `None` does not limit; there is no limit to
+/// how many are given.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Search {
+    /// The whole address, without regard to case.
+    pub recipient: Option<String>,
+    /// The recipient's domain as A-label or address literal.
+    pub domain: Option<String>,
+    /// How the attempt ended.
+    pub outcome: Option<Ending>,
+    /// Attempts that ended then or later.
+    pub since: Option<Timestamp>,
+}
+
+/// All that is known about a message.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MessageStory {
+    /// Its id.
+    pub id: MessageId,
+    /// When it was received.
+    pub received_at: Timestamp,
+    /// The envelope sender, empty for the null sender.
+    pub sender: String,
+    /// The decoded subject.
+    pub subject: String,
+    /// Bytes as received.
+    pub size: u64,
+    /// Who brought it.
+    pub client: ClientFacts,
+    /// The revision of the policy that judged it.
+    pub revision: u64,
+    /// How the rules judged its recipients.
+    pub verdicts: Vec<RecordedVerdict>,
+    /// What was done to it, oldest first.
+    pub events: Vec<Event>,
+    /// Every attempt, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// Recipients that wait.
+    pub queue: Vec<QueueEntry>,
+    /// Recipients in quarantine.
+    pub quarantine: Vec<QuarantineEntry>,
+}
+
+/// How the rules judged some recipients of a message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordedVerdict {
+    /// The addresses.
+    pub recipients: Vec<String>,
+    /// Where they are; `None` for those that were done with at once.
+    pub direction: Option<Direction>,
+    /// How the walk ended.
+    pub verdict: Verdict,
+    /// The rule that ended it, where that is known.
+    pub rule: Option<String>,
+    /// The rules that matched.
+    pub matched: Vec<Matched>,
+    /// What TLS was demanded.
+    pub demands: Vec<Demand>,
+}
+
+/// What kind of thing happened.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// Something odd about a message: a control field a stranger sent, a
+    /// shadowed demand, a value nobody knows.
+    Anomaly,
+    /// Somebody did something.
+    Act,
+    /// The gateway did something by itself.
+    Note,
+    /// The store found or had a fault.
+    Fault,
+}
+
+impl EventKind {
+    /// The word of the journal.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Anomaly => "anomaly",
+            Self::Act => "act",
+            Self::Note => "note",
+            Self::Fault => "fault",
+        }
+    }
+}
+
+/// A line of the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// Of what kind.
+    pub kind: EventKind,
+    /// The message it is about.
+    pub message: Option<MessageId>,
+    /// Who did it; `None` where it was the gateway.
+    pub author: Option<Author>,
+    /// What, as a word: `queue.retry`, `quarantine.release`, `spoof-removed`.
+    pub what: String,
+    /// The rest, by name.
+    pub detail: serde_json::Value,
+}
+
+/// How much there is, for metrics.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Counts {
+    /// Copies that wait.
+    pub waiting: usize,
+    /// Copies in somebody's hand.
+    pub sending: usize,
+    /// Copies that are kept and not tried.
+    pub held: usize,
+    /// Recipients in quarantine.
+    pub quarantined: usize,
+}
+
+/// How long what is done with is kept. What is in quarantine says itself when it expires.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Retention {
+    /// Messages and their verdicts.
+    pub history: Duration,
+    /// Attempts and events.
+    pub evidence: Duration,
+}
+
+/// What a retention run removed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Pruned {
+    /// Messages of the history.
+    pub messages: usize,
+    /// Quarantined recipients.
+    pub quarantined: usize,
+    /// Attempts.
+    pub attempts: usize,
+    /// Events.
+    pub events: usize,
+}
+
+/// A line of `policy history`.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Revision {
+    /// Its number; the first one of a store is 1.
+    pub revision: u64,
+    /// When it was made.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: String,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// A revision with its document.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredRevision {
+    /// Its line in the history.
+    pub revision: Revision,
+    /// The policy.
+    pub document: PolicyDocument,
+}
+
+/// What a commit of the policy did.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Committed {
+    /// The revision that holds now.
+    pub revision: u64,
+    /// Whether it is a new one; `false` when the same policy was there already.
+    pub changed: bool,
+}
+
+/// Timestamps that are stored and compared: in milliseconds, where those for
+/// people drop the fraction.
+pub(crate) mod millis {
+    use gatepost_wire::timestamp::Timestamp;
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+        at.millis().serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+        i64::deserialize(from).map(Timestamp::from_millis)
+    }
+}
