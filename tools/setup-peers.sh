@@ -59,23 +59,23 @@ postfix() {
       LD_LIBRARY_PATH="$libs" "$tools/postconf" -d -h mail_version >/dev/null 2>&1 ||
       { loud "Postfix cannot be had here (see target/peers/apt.log)." "The tests that deliver to it and smtp-source are skipped."; return 1; }
   fi
-  printf 'postfix %s in target/peers\n' "$(LD_LIBRARY_PATH="$libs" "$tools/postconf" -d -h mail_version)"
+  printf 'postfix %s in target/peers\n' "$(LD_LIBRARY_PATH="$libs" "$tools/postconf" -d -h mail_version 2>/dev/null)"
 }
 
 swaks() {
-  if command -v swaks >/dev/null; then printf 'swaks of this machine\n'; return 0; fi
   if ! command -v perl >/dev/null || ! perl -MTime::HiRes -MSys::Hostname -MIO::Socket -e1 2>/dev/null; then
     loud "perl with its core modules is missing (package perl)." "The tests that send with swaks are skipped."
     return 1
   fi
-  # shellcheck disable=SC2046
-  [ -e "$root/usr/bin/swaks" ] || unpack swaks $(absent libnet-ssleay-perl) ||
+  type -P swaks >/dev/null || [ -e "$root/usr/bin/swaks" ] || unpack swaks ||
     { loud "swaks cannot be had here (see target/peers/apt.log)." "The tests that send with it are skipped."; return 1; }
-  printf 'swaks in target/peers\n'
+  perl -MNet::SSLeay -e1 2>/dev/null || ls "$root"/usr/lib/*/perl5/*/Net/SSLeay.pm >/dev/null 2>&1 || unpack libnet-ssleay-perl ||
+    loud "perl's Net::SSLeay cannot be had here." "swaks then sends without TLS only."
+  printf 'swaks %s\n' "$(type -P swaks || printf 'in target/peers')"
 }
 
 strace() {
-  if command -v strace >/dev/null; then printf 'strace of this machine\n'; return 0; fi
+  if type -P strace >/dev/null; then printf 'strace of this machine\n'; return 0; fi
   # shellcheck disable=SC2046
   [ -e "$root/usr/bin/strace" ] || unpack strace $(absent libunwind8 liblzma5) ||
     { loud "strace cannot be had here (see target/peers/apt.log)." "The tests of a failing disk are skipped."; return 1; }

@@ -1,0 +1,213 @@
+//! Mail from programs that are not ours: swaks and Postfix's smtp-source hand mail to a running gateway, and what a
+//! remote site gets is compared with what they sent.
+
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use outside::gateway::{Gateway, wait_for};
+use outside::{programs, sink};
+
+mod outside {
+    pub(crate) mod gateway;
+    pub(crate) mod programs;
+    pub(crate) mod sink;
+}
+
+const POLICY: &str =
+    "[[domain]]\nname = \"acme.test\"\n[[outbound_source]]\nnetwork = \"127.0.0.0/8\"\n";
+
+/// A running gateway in front of one remote site, and what that site got.
+struct Path {
+    gateway: Gateway,
+    arrived: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+impl Path {
+    fn open() -> Self {
+        let mut gateway = Gateway::prepare(POLICY, &[("partner.test", 10)]);
+        let arrived: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
+        let take = Arc::clone(&arrived);
+        sink::listen(SocketAddr::new(gateway.net.ip(10), gateway.net.port()), move |message| {
+            take.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+        });
+        gateway.start();
+        Self { gateway, arrived }
+    }
+
+    /// Waits until the remote site has `count` messages and gives them.
+    fn messages(&self, count: usize) -> Vec<Vec<u8>> {
+        let look = || self.arrived.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        wait_for("the remote site to have every message", Duration::from_secs(120), || {
+            look().len() >= count
+        });
+        let messages = look();
+        assert_eq!(messages.len(), count);
+        messages
+    }
+
+    /// Runs a sender to its end: its exit status and all it printed.
+    fn run(command: &mut Command) -> (bool, String) {
+        let output = command.stdin(Stdio::null()).output().expect("the sender runs");
+        let text = [output.stdout, output.stderr]
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .concat();
+        (output.status.success(), text)
+    }
+
+    fn swaks(&self, test: &str) -> Option<Command> {
+        let mut command = programs::command(test, "swaks", &["/usr/bin/swaks", "usr/bin/swaks"])?;
+        command.env("PERL5LIB", perl_modules());
+        command.args([
+            "--server",
+            &self.gateway.smtp.ip().to_string(),
+            "--port",
+            &self.gateway.smtp.port().to_string(),
+        ]);
+        command.args(["--ehlo", "client.acme.test", "--from", "you@acme.test"]);
+        Some(command)
+    }
+}
+
+/// Where perl's modules of unpacked packages are: one folder for each version of perl they are for.
+fn perl_modules() -> String {
+    let machine =
+        programs::root().join(format!("usr/lib/{}-linux-gnu/perl5", std::env::consts::ARCH));
+    let versions = std::fs::read_dir(machine)
+        .map(|entries| entries.flatten().map(|entry| entry.path()).collect::<Vec<_>>());
+    let folders: Vec<String> =
+        versions.unwrap_or_default().iter().map(|path| path.display().to_string()).collect();
+    folders.join(":")
+}
+
+#[test]
+fn swaks_hands_over_a_message_and_it_arrives_as_it_was_sent() {
+    let path = Path::open();
+    let Some(mut swaks) = path.swaks("a message by swaks") else { return };
+    swaks.args([
+        "--to",
+        "anna@partner.test,bob@partner.test",
+        "--header",
+        "X-Run-Id: swaks",
+        "--body",
+    ]);
+    swaks.arg("first line\n.dotted line\n\nlast line with \u{fc}ml\u{e4}ut");
+    let (sent, text) = Path::run(&mut swaks);
+    assert!(sent, "{text}");
+    assert!(text.contains("250 2.0.0 queued as 01"), "{text}");
+    assert!(text.contains("250-PIPELINING") || text.contains("250 PIPELINING"), "{text}");
+    // One copy for both, since they share the site and the level.
+    let messages = path.messages(1);
+    assert_eq!(sink::field(&messages[0], "X-Run-Id"), "swaks");
+    let message = String::from_utf8_lossy(&messages[0]).into_owned();
+    assert!(
+        message.contains(
+            "\r\n\r\nfirst line\r\n.dotted line\r\n\r\nlast line with \u{fc}ml\u{e4}ut\r\n"
+        ),
+        "{message}"
+    );
+    assert!(message.starts_with("Received: "), "{message}");
+    assert_eq!(sink::field(&messages[0], "x-TLSLevel"), "Try", "the System Rule of a new store");
+}
+
+#[test]
+fn swaks_hands_over_a_message_under_starttls() {
+    let path = Path::open();
+    let Some(mut swaks) = path.swaks("a message by swaks under STARTTLS") else { return };
+    if !Path::run(swaks.arg("--support")).1.contains("=== TLS supported") {
+        programs::skip("a message by swaks under STARTTLS", "perl's Net::SSLeay is not there");
+        return;
+    }
+    let Some(mut swaks) = path.swaks("a message by swaks under STARTTLS") else { return };
+    swaks.args(["--tls", "--to", "anna@partner.test", "--header", "X-Run-Id: tls"]);
+    let (sent, text) = Path::run(&mut swaks);
+    assert!(sent, "{text}");
+    assert!(text.contains("TLS started with cipher"), "{text}");
+    let message = path.messages(1).remove(0);
+    assert_eq!(sink::field(&message, "X-Run-Id"), "tls");
+    assert!(
+        sink::field(&message, "Received").contains("ESMTPS"),
+        "{}",
+        sink::field(&message, "Received")
+    );
+}
+
+#[test]
+fn swaks_is_refused_where_it_may_not_relay() {
+    let mut gateway =
+        Gateway::prepare("[[domain]]\nname = \"acme.test\"\n", &[("partner.test", 10)]);
+    gateway.start();
+    let path = Path { gateway, arrived: Arc::default() };
+    let Some(mut swaks) = path.swaks("a stranger with swaks") else { return };
+    let (sent, text) = Path::run(swaks.args(["--to", "anna@partner.test"]));
+    assert!(!sent, "{text}");
+    assert!(text.contains("550 5.7.1"), "{text}");
+    path.messages(0);
+}
+
+#[test]
+fn smtp_source_hands_over_many_messages_in_parallel_sessions() {
+    let test = "many messages by smtp-source";
+    let path = Path::open();
+    let Some(mut source) =
+        programs::command(test, "smtp-source", &["usr/sbin/smtp-source", "/usr/sbin/smtp-source"])
+    else {
+        return;
+    };
+    let to = format!("{}:{}", path.gateway.smtp.ip(), path.gateway.smtp.port());
+    source.args([
+        "-s",
+        "10",
+        "-m",
+        "300",
+        "-l",
+        "8192",
+        "-N",
+        "-f",
+        "you@acme.test",
+        "-t",
+        "anna@partner.test",
+        &to,
+    ]);
+    let (sent, text) = Path::run(&mut source);
+    assert!(sent, "{text}");
+    let messages = path.messages(300);
+    assert!(messages.iter().all(|message| message.len() > 8192), "shorter than what was sent");
+    wait_for("an empty queue", Duration::from_secs(60), || {
+        path.gateway.list(&["queue", "list"]).is_empty()
+    });
+    // -N puts a number before the address, so that each recipient is another one.
+    let delivered = path.gateway.list(&["messages", "search", "--outcome", "delivered"]);
+    let recipients: std::collections::HashSet<_> =
+        delivered.iter().map(|record| record["recipient"].to_string()).collect();
+    assert_eq!(recipients.len(), 300);
+}
+
+#[test]
+fn smtp_source_hands_over_a_large_message() {
+    let test = "a large message by smtp-source";
+    let path = Path::open();
+    let Some(mut source) =
+        programs::command(test, "smtp-source", &["usr/sbin/smtp-source", "/usr/sbin/smtp-source"])
+    else {
+        return;
+    };
+    let to = format!("{}:{}", path.gateway.smtp.ip(), path.gateway.smtp.port());
+    source.args([
+        "-m",
+        "2",
+        "-s",
+        "2",
+        "-l",
+        "8000000",
+        "-f",
+        "you@acme.test",
+        "-t",
+        "anna@partner.test",
+        &to,
+    ]);
+    let (sent, text) = Path::run(&mut source);
+    assert!(sent, "{text}");
+    assert!(path.messages(2).iter().all(|message| message.len() > 8_000_000));
+}
