@@ -15,5 +15,5 @@ mod session;
 pub use clause::{Clause, Enforced, Opportunistic, Preference, Proof, ProofNeeded, Requirement};
 pub use demand::{Asked, Demand, Source, fingerprint, strictest};
 pub use level::{Level, UnknownLevel};
-pub use plan::{Broken, NextHop, Plan, PlanInput, plan};
+pub use plan::{Broken, NextHop, Plan, PlanInput, plan, with_route};
 pub use session::{SessionRecord, VerifiedBy};

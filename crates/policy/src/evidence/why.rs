@@ -125,6 +125,8 @@ vocabulary! {
     Loop = "loop", "5.4.6", "is this gateway itself";
     /// A Message Rule rejected the recipient after others were accepted.
     RejectedByRule = "rejected-by-rule", "5.7.1", "was rejected by a Message Rule";
+    /// The message could not be read back from the store.
+    MessageUnreadable = "message.unreadable", "4.3.0", "could not be sent the message: it cannot be read from the store here";
     /// 8-bit content, and nobody takes it.
     NeedsEightBit = "needs.8bitmime", "5.6.3", "does not take 8-bit content";
     /// An international address, and nobody takes it.

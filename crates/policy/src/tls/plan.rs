@@ -78,7 +78,7 @@ pub fn plan(input: PlanInput<'_>) -> Result<Plan, Broken> {
 
 /// The demands that hold on the way to a host. A route's own level stands in for
 /// the default; what a rule or a sender demanded holds beside it.
-pub(crate) fn with_route(demands: &[Demand], host: &NextHop) -> Vec<Demand> {
+pub fn with_route(demands: &[Demand], host: &NextHop) -> Vec<Demand> {
     let Some(level) = host.route_level else { return demands.to_vec() };
     let route = Demand::new(level, Source::Route { host: host.host.clone() });
     let said = demands.iter().filter(|demand| demand.source != Source::Default).cloned();
