@@ -121,7 +121,9 @@ impl DomainName {
         let mut numeric = false;
         for label in text.as_bytes().split(|byte| *byte == b'.') {
             let edges = label.first() != Some(&b'-') && label.last() != Some(&b'-');
-            let inside = label.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+            let inside = label
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
             if label.is_empty() || label.len() > LABEL_MAX || !edges || !inside {
                 return Err(AddressError::Domain);
             }
@@ -404,7 +406,11 @@ impl ReversePath {
     /// # Errors
     /// [`AddressError`] says what is wrong with the address.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
-        if text.is_empty() || text == "<>" { Ok(Self::Null) } else { Mailbox::parse(text).map(Self::Mailbox) }
+        if text.is_empty() || text == "<>" {
+            Ok(Self::Null)
+        } else {
+            Mailbox::parse(text).map(Self::Mailbox)
+        }
     }
 
     /// Gives the address; `None` for the null sender.

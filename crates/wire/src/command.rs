@@ -187,7 +187,10 @@ fn some(argument: &[u8], command: Command, form: &'static str) -> Result<Command
 /// Takes the name a client gives itself. Names that are no host names are common and harmless; what could break out of the
 /// `Received` field it is written into is refused.
 fn name(argument: &[u8]) -> Option<String> {
-    let fit = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'(' | b')' | b',' | b';' | b'<' | b'>' | b'\\');
+    let fit = |byte: &u8| {
+        byte.is_ascii_graphic()
+            && !matches!(byte, b'"' | b'(' | b')' | b',' | b';' | b'<' | b'>' | b'\\')
+    };
     if argument.is_empty() || argument.len() > 255 || !argument.iter().all(fit) {
         return None;
     }

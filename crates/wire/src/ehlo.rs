@@ -7,7 +7,10 @@ use crate::reply::Response;
 
 /// The extensions that a server offers, as far as they matter here.
 #[derive(Clone, Eq, PartialEq, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one keyword of the peer, independent of the others")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one keyword of the peer, independent of the others"
+)]
 pub struct Extensions {
     /// STARTTLS (RFC 3207).
     pub starttls: bool,
@@ -62,7 +65,10 @@ impl Extensions {
             b"ENHANCEDSTATUSCODES" => self.enhanced = true,
             b"REQUIRETLS" => self.requiretls = true,
             b"SIZE" => {
-                let limit = words.next().and_then(|word| std::str::from_utf8(word).ok()).and_then(|word| word.parse().ok());
+                let limit = words
+                    .next()
+                    .and_then(|word| std::str::from_utf8(word).ok())
+                    .and_then(|word| word.parse().ok());
                 self.size = Some(limit.unwrap_or(0));
             }
             b"AUTH" => {
@@ -109,7 +115,11 @@ mod tests {
 
     #[test]
     fn a_size_without_a_number_states_no_limit() {
-        for line in [&b"250-a\r\n250 SIZE\r\n"[..], b"250-a\r\n250 SIZE 0\r\n", b"250-a\r\n250 SIZE lots\r\n"] {
+        for line in [
+            &b"250-a\r\n250 SIZE\r\n"[..],
+            b"250-a\r\n250 SIZE 0\r\n",
+            b"250-a\r\n250 SIZE lots\r\n",
+        ] {
             assert_eq!(offer(line).size, Some(0));
         }
     }

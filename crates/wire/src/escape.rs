@@ -27,7 +27,8 @@ fn escaped(bytes: &[u8], max: usize, keep: fn(char) -> bool, cut: char) -> Strin
     if bytes.len() <= max && bytes.iter().all(plain) {
         return bytes.iter().copied().map(char::from).collect();
     }
-    let mut line = Line { text: String::with_capacity(bytes.len().min(max)), shown: 0, max, whole: 0 };
+    let mut line =
+        Line { text: String::with_capacity(bytes.len().min(max)), shown: 0, max, whole: 0 };
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
             let fits = match character {
@@ -99,12 +100,18 @@ mod tests {
 
     #[test]
     fn line_breaks_and_controls_are_escaped() {
-        assert_eq!(printable(b"a\r\nb\tc\x00\x1b[31m\x7f\\", 500), "a\\r\\nb\\tc\\x00\\x1B[31m\\x7F\\\\");
+        assert_eq!(
+            printable(b"a\r\nb\tc\x00\x1b[31m\x7f\\", 500),
+            "a\\r\\nb\\tc\\x00\\x1B[31m\\x7F\\\\"
+        );
     }
 
     #[test]
     fn characters_that_change_direction_or_cannot_be_seen_are_escaped() {
-        assert_eq!(printable("a\u{202E}b\u{200B}\u{2028}\u{85}".as_bytes(), 500), "a\\u{202E}b\\u{200B}\\u{2028}\\u{85}");
+        assert_eq!(
+            printable("a\u{202E}b\u{200B}\u{2028}\u{85}".as_bytes(), 500),
+            "a\\u{202E}b\\u{200B}\\u{2028}\\u{85}"
+        );
     }
 
     #[test]

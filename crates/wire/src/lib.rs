@@ -12,6 +12,8 @@ pub mod buffer;
 pub mod command;
 pub mod ehlo;
 pub mod escape;
+pub mod fuzz;
+pub mod message;
 pub mod reply;
 pub mod server;
 mod text;

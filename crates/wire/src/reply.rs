@@ -118,14 +118,19 @@ impl Reply {
     /// characters is cut.
     #[must_use]
     pub fn new(code: u16, enhanced: Option<EnhancedCode>, text: &str) -> Self {
-        let plain = text.len() <= TEXT_MAX && text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'\\');
+        let plain = text.len() <= TEXT_MAX
+            && text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'\\');
         let text = if plain { text.to_owned() } else { escaped_lines(text.split('\n')) };
         Self { code, enhanced, text }
     }
 
     /// Makes a reply of several lines, each of them treated as [`Reply::new`] does.
     #[must_use]
-    pub fn lines<'a>(code: u16, enhanced: Option<EnhancedCode>, lines: impl IntoIterator<Item = &'a str>) -> Self {
+    pub fn lines<'a>(
+        code: u16,
+        enhanced: Option<EnhancedCode>,
+        lines: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
         Self { code, enhanced, text: escaped_lines(lines.into_iter()) }
     }
 
@@ -203,7 +208,10 @@ impl fmt::Display for Reply {
         if let Some(enhanced) = self.enhanced {
             write!(f, " {enhanced}")?;
         }
-        self.text.split('\n').filter(|line| !line.is_empty()).try_for_each(|line| write!(f, " {line}"))
+        self.text
+            .split('\n')
+            .filter(|line| !line.is_empty())
+            .try_for_each(|line| write!(f, " {line}"))
     }
 }
 

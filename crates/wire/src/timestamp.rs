@@ -52,10 +52,16 @@ impl Timestamp {
             Weekday::Saturday => "Sat",
             Weekday::Sunday => "Sun",
         };
-        let names = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-        let month = names.get(usize::from(u8::from(at.month())).saturating_sub(1)).unwrap_or(&"Jan");
+        let names =
+            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let month =
+            names.get(usize::from(u8::from(at.month())).saturating_sub(1)).unwrap_or(&"Jan");
         let (hour, minute, second) = at.to_hms();
-        format!("{day}, {} {month} {:04} {hour:02}:{minute:02}:{second:02} +0000", at.day(), at.year())
+        format!(
+            "{day}, {} {month} {:04} {hour:02}:{minute:02}:{second:02} +0000",
+            at.day(),
+            at.year()
+        )
     }
 
     /// Reads an RFC 3339 time with any offset; milliseconds are kept, what is finer is dropped.

@@ -59,7 +59,10 @@ pub struct RcptParams {
 
 /// When the sender wants word. `never` stands alone.
 #[derive(Copy, Clone, Eq, PartialEq, Hash, Debug, Default, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one keyword of NOTIFY, set by the client independently of the others")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one keyword of NOTIFY, set by the client independently of the others"
+)]
 pub struct Notify {
     /// Under no circumstances.
     pub never: bool,
@@ -138,7 +141,11 @@ impl fmt::Display for Ret {
 impl fmt::Display for Notify {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let events = [(self.success, "SUCCESS"), (self.failure, "FAILURE"), (self.delay, "DELAY")];
-        let wanted: Vec<&str> = events.iter().filter(|(wanted, _)| *wanted && !self.never).map(|(_, word)| *word).collect();
+        let wanted: Vec<&str> = events
+            .iter()
+            .filter(|(wanted, _)| *wanted && !self.never)
+            .map(|(_, word)| *word)
+            .collect();
         f.write_str(if wanted.is_empty() { "NEVER" } else { "" })?;
         f.write_str(&wanted.join(","))
     }
@@ -171,11 +178,17 @@ impl<'a> Iterator for Params<'a> {
         let end = memchr::memchr(b' ', rest).unwrap_or(rest.len());
         let (word, behind) = rest.split_at_checked(end)?;
         self.rest = behind;
-        let (keyword, value) = match memchr::memchr(b'=', word).and_then(|at| word.split_at_checked(at)) {
+        let (keyword, value) = match memchr::memchr(b'=', word)
+            .and_then(|at| word.split_at_checked(at))
+        {
             Some((keyword, value)) => (keyword, Some(value.strip_prefix(b"=").unwrap_or(value))),
             None => (word, None),
         };
-        if well_formed(keyword, value) { Some(Ok((keyword, value))) } else { Some(Err(CommandError::Parameter("behind the address"))) }
+        if well_formed(keyword, value) {
+            Some(Ok((keyword, value)))
+        } else {
+            Some(Err(CommandError::Parameter("behind the address")))
+        }
     }
 }
 
@@ -183,12 +196,18 @@ impl<'a> Iterator for Params<'a> {
 fn well_formed(keyword: &[u8], value: Option<&[u8]>) -> bool {
     let letters = keyword.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
     let begins = keyword.first().is_some_and(u8::is_ascii_alphanumeric);
-    let fits = value.is_none_or(|value| !value.is_empty() && value.iter().all(|byte| *byte > b' ' && *byte != b'=' && *byte != 0x7F));
+    let fits = value.is_none_or(|value| {
+        !value.is_empty() && value.iter().all(|byte| *byte > b' ' && *byte != b'=' && *byte != 0x7F)
+    });
     letters && begins && fits
 }
 
 /// Puts a value in its place: it must be well-formed, and the first of its kind.
-fn set<T>(place: &mut Option<T>, keyword: &'static str, value: Option<T>) -> Result<(), CommandError> {
+fn set<T>(
+    place: &mut Option<T>,
+    keyword: &'static str,
+    value: Option<T>,
+) -> Result<(), CommandError> {
     if value.is_none() || place.is_some() {
         return Err(CommandError::Parameter(keyword));
     }
@@ -258,7 +277,12 @@ fn notify(value: &[u8]) -> Option<Notify> {
 fn orcpt(value: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(value).ok()?;
     let (kind, address) = text.split_once(';')?;
-    let atom = !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.');
-    let known = if kind.eq_ignore_ascii_case("utf-8") { xtext::is_utf8_address(address) } else { xtext::decode_xtext(address).is_some() };
+    let atom = !kind.is_empty()
+        && kind.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.');
+    let known = if kind.eq_ignore_ascii_case("utf-8") {
+        xtext::is_utf8_address(address)
+    } else {
+        xtext::decode_xtext(address).is_some()
+    };
     (text.len() <= ORCPT_MAX && atom && known && !address.is_empty()).then(|| text.to_owned())
 }

@@ -54,14 +54,17 @@ pub fn encode_xtext(text: &str) -> String {
 /// Says whether a text is an address of the type `utf-8` (RFC 6533 §3): xtext, characters beyond ASCII, and `\x{…}` for a character.
 pub(super) fn is_utf8_address(text: &str) -> bool {
     let ascii: String = text.chars().filter(char::is_ascii).collect();
-    let printable = text.chars().all(|character| !character.is_control() && !character.is_whitespace());
+    let printable =
+        text.chars().all(|character| !character.is_control() && !character.is_whitespace());
     printable && decode_xtext(&ascii).is_some() && text.split("\\x{").skip(1).all(is_embedded)
 }
 
 /// The digits of `\x{…}`: a character, and no control character.
 fn is_embedded(behind: &str) -> bool {
     let digits = behind.split_once('}').map(|(digits, _)| digits);
-    let number = digits.filter(|digits| digits.len() <= 6).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+    let number = digits
+        .filter(|digits| digits.len() <= 6)
+        .and_then(|digits| u32::from_str_radix(digits, 16).ok());
     number.and_then(char::from_u32).is_some_and(|character| !character.is_control())
 }
 

@@ -49,7 +49,11 @@ impl Response {
         let mut bytes = self.code.to_string().into_bytes();
         let status = self.enhanced.map(|enhanced| enhanced.to_string()).unwrap_or_default();
         for (index, line) in self.lines.iter().enumerate() {
-            let repeated = if index > 0 && !status.is_empty() { line.strip_prefix(status.as_bytes()) } else { None };
+            let repeated = if index > 0 && !status.is_empty() {
+                line.strip_prefix(status.as_bytes())
+            } else {
+                None
+            };
             let shown = repeated.unwrap_or(line).trim_ascii();
             if !shown.is_empty() {
                 bytes.push(b' ');
@@ -114,9 +118,14 @@ pub fn read_response(bytes: &[u8]) -> Result<Option<(Response, usize)>, Malforme
     let mut code = None;
     for count in 1..=LINES_MAX {
         let Some(end) = memchr::memchr(b'\n', rest.get(..LINE_MAX).unwrap_or(rest)) else {
-            return if rest.len() >= LINE_MAX { Err(Malformed::LineTooLong) } else { unfinished(rest) };
+            return if rest.len() >= LINE_MAX {
+                Err(Malformed::LineTooLong)
+            } else {
+                unfinished(rest)
+            };
         };
-        let (line, behind) = rest.split_at_checked(end.saturating_add(1)).ok_or(Malformed::NotSmtp)?;
+        let (line, behind) =
+            rest.split_at_checked(end.saturating_add(1)).ok_or(Malformed::NotSmtp)?;
         rest = behind;
         let (this, last) = head(line)?;
         if *code.get_or_insert(this) != this {
@@ -143,9 +152,9 @@ fn head(line: &[u8]) -> Result<(u16, bool), Malformed> {
         b' ' | b'\r' | b'\n' => true,
         _ => return Err(Malformed::NotSmtp),
     };
-    let code = [first, second, third]
-        .iter()
-        .fold(0u16, |code, digit| code.saturating_mul(10).saturating_add(u16::from(digit.saturating_sub(b'0'))));
+    let code = [first, second, third].iter().fold(0u16, |code, digit| {
+        code.saturating_mul(10).saturating_add(u16::from(digit.saturating_sub(b'0')))
+    });
     Ok((code, last))
 }
 
@@ -166,10 +175,12 @@ fn build(code: u16, count: usize, bytes: &[u8]) -> Response {
             line.get(4..).unwrap_or_default().to_vec()
         })
         .collect();
-    let enhanced = lines.first().and_then(|line| line.split(|byte| *byte == b' ').next()).and_then(|word| {
-        let status = std::str::from_utf8(word).ok()?;
-        EnhancedCode::parse(status).ok()
-    });
-    let enhanced = enhanced.filter(|enhanced| code.checked_div(100) == Some(u16::from(enhanced.class())));
+    let enhanced =
+        lines.first().and_then(|line| line.split(|byte| *byte == b' ').next()).and_then(|word| {
+            let status = std::str::from_utf8(word).ok()?;
+            EnhancedCode::parse(status).ok()
+        });
+    let enhanced =
+        enhanced.filter(|enhanced| code.checked_div(100) == Some(u16::from(enhanced.class())));
     Response { code, enhanced, lines }
 }

@@ -21,7 +21,10 @@ fn a_reply_has_its_code_and_status_on_every_line() {
     assert_eq!(wire(&reply), "550-5.7.1 refused\r\n550 5.7.1 by policy\r\n");
     assert_eq!(reply.to_string(), "550 5.7.1 refused by policy");
     assert_eq!(wire(&Reply::new(354, None, "go on")), "354 go on\r\n");
-    assert_eq!(wire(&Reply::lines(250, None, ["gateway.example", "SIZE 1", "STARTTLS"])), "250-gateway.example\r\n250-SIZE 1\r\n250 STARTTLS\r\n");
+    assert_eq!(
+        wire(&Reply::lines(250, None, ["gateway.example", "SIZE 1", "STARTTLS"])),
+        "250-gateway.example\r\n250-SIZE 1\r\n250 STARTTLS\r\n"
+    );
 }
 
 #[test]
@@ -35,7 +38,10 @@ fn a_reply_cannot_hold_a_second_one() {
 #[test]
 fn the_reply_of_a_rule_is_read_with_and_without_status() {
     let full = Reply::parse_refusal("550 5.7.1 not for us").unwrap();
-    assert_eq!((full.code(), full.enhanced(), full.text()), (550, Some(EnhancedCode::new(5, 7, 1)), "not for us"));
+    assert_eq!(
+        (full.code(), full.enhanced(), full.text()),
+        (550, Some(EnhancedCode::new(5, 7, 1)), "not for us")
+    );
     let bare = Reply::parse_refusal("451 later, please").unwrap();
     assert_eq!((bare.code(), bare.enhanced(), bare.text()), (451, None, "later, please"));
     assert_eq!(Reply::parse_refusal("550").unwrap().to_string(), "550");
@@ -110,7 +116,18 @@ fn text_may_hold_anything_and_comes_out_on_one_line() {
 #[test]
 fn what_is_no_smtp_is_malformed_at_once() {
     let cases: [&[u8]; 12] = [
-        b"HTTP/1.1 200 OK\r\n", b"H", b"\x15\x03\x01", b"2x", b"25x", b"250x", b"199 x\r\n", b"600 x\r\n", b"\r\n", b"25\r\n", b"250.x\r\n", b"-250 x\r\n",
+        b"HTTP/1.1 200 OK\r\n",
+        b"H",
+        b"\x15\x03\x01",
+        b"2x",
+        b"25x",
+        b"250x",
+        b"199 x\r\n",
+        b"600 x\r\n",
+        b"\r\n",
+        b"25\r\n",
+        b"250.x\r\n",
+        b"-250 x\r\n",
     ];
     for bytes in cases {
         assert_eq!(read_response(bytes), Err(Malformed::NotSmtp), "{bytes:?}");
