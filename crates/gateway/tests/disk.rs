@@ -290,7 +290,7 @@ fn kind(file: &Path) -> Option<Files> {
     let name = file.to_string_lossy();
     if name.ends_with("-wal") {
         Some(Files::Log)
-    } else if name.contains("segment") {
+    } else if name.contains("/bodies/") {
         Some(Files::Bodies)
     } else {
         None
