@@ -83,7 +83,8 @@ impl FakeDns {
 
     /// Sets the mail exchangers of a domain, (preference, host) each. `(0, ".")` is the null MX of RFC 7505.
     pub fn set_mx(&self, domain: &str, hosts: &[(u16, &str)]) -> &Self {
-        let hosts = hosts.iter().map(|(preference, host)| (*preference, plain(host))).collect();
+        let mut hosts: Vec<_> = hosts.iter().map(|(preference, host)| (*preference, plain(host))).collect();
+        hosts.sort();
         self.change(|inner| inner.mx.insert(plain(domain), hosts));
         self
     }
@@ -163,6 +164,9 @@ impl Resolver for FakeDns {
     }
 
     async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, LookupError> {
+        if let Ok(address) = host.parse() {
+            return Ok(vec![address]);
+        }
         match self.find(host, Kind::Address) {
             Ok(found) => Ok(found.addresses),
             Err(Status::NoDomain | Status::NoData) => Ok(Vec::new()),

@@ -44,8 +44,8 @@ pub struct FakeMx {
     pub asks_client_certificate: bool,
     /// Whether it gives session tickets.
     pub tickets: bool,
-    /// TLS from the first byte, as on port 465.
-    pub implicit_tls: bool,
+    /// Where TLS begins.
+    pub begins: Begins,
     /// The answer to MAIL.
     pub mail: Answer,
     /// The answer to RCPT.
@@ -76,7 +76,7 @@ impl Default for FakeMx {
             ciphers: Vec::new(),
             asks_client_certificate: false,
             tickets: true,
-            implicit_tls: false,
+            begins: Begins::AfterStartTls,
             mail: Answer::from("250 2.1.0 sender ok"),
             rcpt: Answer::from("250 2.1.5 recipient ok"),
             rcpt_of: BTreeMap::new(),
@@ -242,6 +242,15 @@ impl From<&str> for Answer {
     fn from(reply: &str) -> Self {
         Self::Say(reply.to_owned())
     }
+}
+
+/// Where TLS begins.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Begins {
+    /// After STARTTLS.
+    AfterStartTls,
+    /// With the first byte, as on port 465.
+    AtOnce,
 }
 
 /// Where the server hangs up on its own.

@@ -92,12 +92,9 @@ fn answer(packet: &[u8], zone: &FakeDns) -> Option<(Vec<u8>, Vec<u8>)> {
     let mut reply = Message::response(question.metadata.id, OpCode::Query);
     reply.metadata.recursion_desired = question.metadata.recursion_desired;
     reply.metadata.recursion_available = true;
-    let kind = match query.query_type() {
-        RecordType::MX => Some(Kind::Mx),
-        RecordType::A | RecordType::AAAA => Some(Kind::Address),
-        _ => None,
-    };
-    if let Some(kind) = kind {
+    let asked = query.query_type();
+    if matches!(asked, RecordType::MX | RecordType::A | RecordType::AAAA) {
+        let kind = if asked == RecordType::MX { Kind::Mx } else { Kind::Address };
         match zone.find(&query.name().to_ascii(), kind) {
             Ok(found) => reply.answers = records(&query, found),
             Err(Status::NoDomain) => reply.metadata.response_code = ResponseCode::NXDomain,
@@ -124,14 +121,12 @@ fn records(query: &Query, found: Found) -> Vec<Record> {
         all.push(Record::from_rdata(owner.clone(), TTL, RData::MX(MX::new(preference, name(&host)))));
     }
     for address in found.addresses {
-        match (address, query.query_type()) {
-            (IpAddr::V4(address), RecordType::A) => {
-                all.push(Record::from_rdata(owner.clone(), TTL, RData::A(A(address))));
-            }
-            (IpAddr::V6(address), RecordType::AAAA) => {
-                all.push(Record::from_rdata(owner.clone(), TTL, RData::AAAA(AAAA(address))));
-            }
-            _ => {}
+        let (family, data) = match address {
+            IpAddr::V4(address) => (RecordType::A, RData::A(A(address))),
+            IpAddr::V6(address) => (RecordType::AAAA, RData::AAAA(AAAA(address))),
+        };
+        if family == query.query_type() {
+            all.push(Record::from_rdata(owner.clone(), TTL, data));
         }
     }
     all

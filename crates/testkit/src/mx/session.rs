@@ -14,7 +14,7 @@ use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 use crate::mx::record::{Channel, Line, Received, TlsSeen, path};
 use crate::mx::running::Shared;
 use crate::mx::tls::Identity;
-use crate::mx::{After220, Answer, Banner, Ehlo, FakeMx, HangUp, StartTls};
+use crate::mx::{After220, Answer, Banner, Begins, Ehlo, FakeMx, HangUp, StartTls};
 
 /// How long a client is watched for bytes that it sends before it may (I2).
 const EARLY: Duration = Duration::from_millis(15);
@@ -38,7 +38,7 @@ impl<'a> Recorder<'a> {
 
 /// Serves one connection until either side ends it.
 pub(crate) async fn serve(stream: TcpStream, script: &FakeMx, identity: &Identity, recorder: Recorder<'_>) {
-    let outcome = if script.implicit_tls {
+    let outcome = if script.begins == Begins::AtOnce {
         match handshake(stream, identity, recorder).await {
             Some(tls) => greet_and_talk(Peer::new(tls, Channel::Tls, recorder), script).await.map(|_| None),
             None => return,
@@ -95,13 +95,13 @@ async fn upgrade(
 
 /// Reads and forgets until the client goes.
 async fn drain(stream: &mut TcpStream) {
-    let mut forgotten = [0; 1024];
+    let mut forgotten = vec![0; 1024];
     while matches!(stream.read(&mut forgotten).await, Ok(1..)) {}
 }
 
 /// Waits for the first bytes of a ClientHello and does not answer them.
 async fn client_hello(stream: &mut TcpStream, recorder: Recorder<'_>) {
-    let mut first = [0; 4096];
+    let mut first = vec![0; 4096];
     let read = stream.read(&mut first).await.unwrap_or(0);
     if read > 0 && first[0] == 22 {
         recorder.note(|record| record.hello = true);
@@ -302,7 +302,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
     /// Records what the client sends although it must wait for a reply.
     async fn watch_for_early(&mut self) -> io::Result<()> {
         let mut early = std::mem::take(&mut self.buffer);
-        let mut chunk = [0; 4096];
+        let mut chunk = vec![0; 4096];
         if let Ok(read) = timeout(EARLY, self.stream.read(&mut chunk)).await {
             early.extend_from_slice(&chunk[..read?]);
         }
@@ -405,7 +405,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
     }
 
     async fn fill(&mut self) -> io::Result<usize> {
-        let mut chunk = [0; 16 * 1024];
+        let mut chunk = vec![0; 16 * 1024];
         let read = self.stream.read(&mut chunk).await?;
         self.buffer.extend_from_slice(&chunk[..read]);
         if self.channel == Channel::Clear {

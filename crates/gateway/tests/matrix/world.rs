@@ -1,0 +1,330 @@
+//! The rig: a gateway in this process, fake DNS and mail exchangers around it, and a clock that stands still.
+//!
+//! A test makes a [`World`], puts sites into it, starts the gateway with a [`Setup`], sends mail, waits for attempt
+//! records, moves the clock where time must pass, and calls [`World::finish`], which stops the gateway and checks the
+//! invariants. A world that is dropped unfinished fails its test. Our own domain is `acme.test`; its mail server takes
+//! everything, reports to senders included, and is part of what the invariants look at.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatepost_policy::evidence::Attempt;
+use gatepost_store::{Event, ManualClock, QueueEntry, Search};
+use gatepost_testkit::invariants::{self, Expectations};
+use gatepost_testkit::{Connection, FakeDns, FakeMx, Net, Received, RunningMx, TestCa, WeakPeer, Weakness};
+use gatepost_wire::timestamp::Timestamp;
+use tempfile::TempDir;
+
+use crate::client::Client;
+use crate::gateway::{self, Running};
+
+/// Who sends, where a row does not say: one of ours.
+pub const SENDER: &str = "anna@acme.test";
+/// A generous bound for a state that must come.
+const BOUND: Duration = Duration::from_secs(30);
+/// The clock's start, 2026-11-24.
+const START: i64 = 1_795_478_400_000;
+
+/// How the gateway is set up; the default is what is shipped.
+#[derive(Clone, Debug, Default)]
+pub struct Setup<'a> {
+    /// `profile` of the configuration; empty: `standard`.
+    pub profile: &'a str,
+    /// More lines of `[delivery]`.
+    pub delivery: &'a str,
+    /// Rules and sets of the policy, as TOML, above the System Rules that are not named in them.
+    pub rules: String,
+    /// Keep the store on disk.
+    pub on_disk: bool,
+}
+
+impl Setup<'_> {
+    /// The shipped set-up with these rules.
+    pub fn with(rules: impl Into<String>) -> Self {
+        Self { rules: rules.into(), ..Self::default() }
+    }
+}
+
+/// A rule for outbound mail, to recipients that match where some are given, that adds one header.
+pub fn header_rule(name: &str, recipients: Option<&str>, header: &str) -> String {
+    let only = recipients
+        .map(|set| format!("  {{ condition = \"recipient\", match = \"matches\", value = {set:?} }},\n"))
+        .unwrap_or_default();
+    format!(
+        "[[rule]]\nname = {name:?}\nconditions = [\n  {{ condition = \"direction\", match = \"matches\", value = \"outbound\" }},\n{only}]\n\
+         actions = [{{ action = \"add_message_header\", value = {header:?} }}]\n\n"
+    )
+}
+
+/// The guide's rule: Enforced TLS to everybody outside.
+pub fn require() -> String {
+    header_rule("Enforced TLS", None, "x-TLSLevel:Require")
+}
+
+/// A message with this subject and a short body.
+pub fn message(subject: &str) -> String {
+    format!("From: Anna <{SENDER}>\r\nTo: somebody\r\nSubject: {subject}\r\n\r\nHello,\r\n.\r\n..and so on\r\n")
+}
+
+/// One gateway and the world around it.
+pub struct World {
+    /// Certificates.
+    pub ca: TestCa,
+    /// DNS.
+    pub dns: FakeDns,
+    /// What the invariants cannot know.
+    pub expected: Expectations,
+    net: Net,
+    clock: Arc<ManualClock>,
+    directory: TempDir,
+    hosts: Vec<Arc<RunningMx>>,
+    weak: Vec<Arc<WeakPeer>>,
+    running: Option<Running>,
+    finished: bool,
+}
+
+impl World {
+    /// A world with our own domain in it and no gateway yet.
+    pub async fn new() -> Self {
+        let mut world = Self {
+            ca: TestCa::new(),
+            dns: FakeDns::new(),
+            expected: Expectations::default(),
+            net: Net::new(),
+            clock: Arc::new(ManualClock::new(Timestamp::from_millis(START))),
+            directory: TempDir::new().expect("a temporary directory"),
+            hosts: Vec::new(),
+            weak: Vec::new(),
+            running: None,
+            finished: false,
+        };
+        world.mx("mail.acme.test", FakeMx::default()).await;
+        world
+    }
+
+    /// A world with one site, `d.test`, whose one mail exchanger follows `script`, and a started gateway.
+    pub async fn with_site(script: FakeMx, setup: Setup<'_>) -> (Self, Arc<RunningMx>) {
+        let mut world = Self::new().await;
+        let mx = world.site("d.test", script).await;
+        world.start(setup).await;
+        (world, mx)
+    }
+
+    /// Puts up a mail exchanger and its address.
+    pub async fn mx(&mut self, host: &str, script: FakeMx) -> Arc<RunningMx> {
+        let address = self.net.next();
+        let mx = Arc::new(script.start(host, address, &self.ca).await.expect("the address is free"));
+        self.dns.set_addresses(host, &[address.ip()]);
+        self.hosts.push(Arc::clone(&mx));
+        mx
+    }
+
+    /// Puts up a domain with one mail exchanger, `mx.` and its name.
+    pub async fn site(&mut self, domain: &str, script: FakeMx) -> Arc<RunningMx> {
+        let host = format!("mx.{domain}");
+        self.dns.set_mx(domain, &[(10, &host)]);
+        self.mx(&host, script).await
+    }
+
+    /// Puts up a domain with two mail exchangers, `mx1.` preferred to `mx2.`.
+    pub async fn two_hosts(&mut self, domain: &str, first: FakeMx, second: FakeMx) -> (Arc<RunningMx>, Arc<RunningMx>) {
+        let (one, two) = (format!("mx1.{domain}"), format!("mx2.{domain}"));
+        self.dns.set_mx(domain, &[(10, &one), (20, &two)]);
+        (self.mx(&one, first).await, self.mx(&two, second).await)
+    }
+
+    /// Puts up a domain whose mail exchanger rustls cannot imitate. None, and a loud line, where the machine lacks the
+    /// programs for it.
+    pub async fn weak_site(&mut self, domain: &str, weakness: Weakness) -> Option<Arc<WeakPeer>> {
+        let host = format!("mx.{domain}");
+        let address = self.net.next();
+        match WeakPeer::start(weakness, &host, address).await {
+            Ok(peer) => {
+                let peer = Arc::new(peer);
+                self.dns.set_mx(domain, &[(10, &host)]).set_addresses(&host, &[address.ip()]);
+                self.weak.push(Arc::clone(&peer));
+                Some(peer)
+            }
+            Err(error) => {
+                eprintln!("SKIPPED: no {weakness:?} peer on this machine: {error}");
+                None
+            }
+        }
+    }
+
+    /// Starts the gateway.
+    pub async fn start(&mut self, setup: Setup<'_>) {
+        assert!(self.running.is_none(), "one gateway at a time");
+        let roots = self.directory.path().join("roots.pem");
+        std::fs::write(&roots, self.ca.roots_pem()).expect("the roots are written");
+        let profile = if setup.profile.is_empty() { "standard" } else { setup.profile };
+        let config = format!(
+            "hostname = \"gateway.acme.test\"\ndata_dir = {data:?}\nprofile = {profile:?}\n\n\
+             [[listener]]\naddress = \"127.0.0.1:0\"\n\n[admin]\naddress = \"127.0.0.1:0\"\n\n\
+             [delivery]\nport = {port}\nprivate_addresses = \"allow\"\nca_bundle = {roots:?}\n{delivery}\n",
+            data = self.directory.path().join("data"),
+            port = self.net.port(),
+            delivery = setup.delivery,
+        );
+        let policy = self.policy(&setup.rules);
+        let running = gateway::start(gateway::Wanted {
+            config,
+            policy,
+            directory: self.directory.path().to_owned(),
+            on_disk: setup.on_disk,
+            dns: self.dns.clone(),
+            clock: Arc::clone(&self.clock),
+        });
+        self.running = Some(running.await);
+    }
+
+    /// The policy with these rules: our domain, its route, and loopback as a source.
+    pub fn policy(&self, rules: &str) -> String {
+        format!(
+            "[[domain]]\nname = \"acme.test\"\nroutes = [{{ host = \"mail.acme.test\", port = {} }}]\n\n\
+             [[outbound_source]]\nnetwork = \"127.0.0.0/8\"\n\n{rules}",
+            self.net.port()
+        )
+    }
+
+    /// Stops the gateway, keeping the store where it is on disk.
+    pub async fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop().await;
+        }
+    }
+
+    /// Where the gateway listens.
+    pub fn smtp(&self) -> SocketAddr {
+        self.gateway().smtp()
+    }
+
+    /// A client that has said EHLO.
+    pub async fn client(&self) -> Client {
+        Client::greeted(self.smtp()).await
+    }
+
+    /// Sends a message with this text, which must be taken.
+    pub async fn send_text(&self, to: &[&str], text: &str) {
+        let reply = self.client().await.send(SENDER, to, text.as_bytes()).await;
+        assert!(reply.starts_with("250 2.0.0 queued as "), "{reply}");
+    }
+
+    /// Sends an ordinary message.
+    pub async fn send(&self, to: &[&str]) {
+        self.send_text(to, &message("a row of the matrix")).await;
+    }
+
+    /// Every attempt for a recipient so far, oldest first.
+    pub async fn attempts(&self, recipient: &str) -> Vec<Attempt> {
+        let search = Search { recipient: Some(recipient.to_owned()), ..Search::default() };
+        self.gateway().store().messages_search(&search).await.expect("the store can be read")
+    }
+
+    /// The `number`-th attempt (the first is 1) for a recipient, once it is there.
+    pub async fn attempt(&self, recipient: &str, number: usize) -> Attempt {
+        let mut all = Vec::new();
+        let come = async {
+            loop {
+                all = self.attempts(recipient).await;
+                if all.len() >= number {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(BOUND, come).await.is_ok();
+        assert!(in_time, "attempt {number} for {recipient} did not come; hosts saw {:#?}", self.connections());
+        all.swap_remove(number - 1)
+    }
+
+    /// Sends an ordinary message to one recipient and gives its first attempt.
+    pub async fn send_one(&self, recipient: &str) -> Attempt {
+        self.send(&[recipient]).await;
+        self.attempt(recipient, 1).await
+    }
+
+    /// Moves the clock.
+    pub fn later(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// Moves the clock past any first retry and gives the attempt with this number.
+    pub async fn next_attempt(&self, recipient: &str, number: usize) -> Attempt {
+        self.later(Duration::from_secs(3600 + 600));
+        self.attempt(recipient, number).await
+    }
+
+    /// The journal.
+    pub async fn events(&self) -> Vec<Event> {
+        self.gateway().store().events().await
+    }
+
+    /// The event of this kind, which must have been written.
+    pub async fn event(&self, what: &str) -> Event {
+        let events = self.events().await;
+        let found = events.iter().find(|event| event.what == what).cloned();
+        found.unwrap_or_else(|| panic!("no event {what:?} in {events:#?}"))
+    }
+
+    /// What waits.
+    pub async fn queue(&self) -> Vec<QueueEntry> {
+        self.gateway().store().queue_list().await.expect("the store can be read")
+    }
+
+    /// The reports that our mail server received so far: messages from the null sender.
+    pub fn reports(&self) -> Vec<Received> {
+        self.hosts[0].messages().into_iter().filter(|message| message.from.is_empty()).collect()
+    }
+
+    /// The first report to our mail server, once it is there.
+    pub async fn report(&self) -> Received {
+        let came = self.hosts[0].until(BOUND, |all| all.iter().any(|c| c.accepted().any(|m| m.from.is_empty()))).await;
+        assert!(came, "no report came");
+        self.reports().swap_remove(0)
+    }
+
+    /// What every host saw so far.
+    pub fn connections(&self) -> Vec<Connection> {
+        let fakes = self.hosts.iter().flat_map(|host| host.connections());
+        fakes.chain(self.weak.iter().flat_map(|peer| peer.connections())).collect()
+    }
+
+    /// Stops the gateway and checks the invariants.
+    pub async fn finish(mut self) {
+        self.finished = true;
+        let running = self.running.take().expect("a gateway was started");
+        let store = running.store();
+        running.stop().await;
+        let attempts = store.messages_search(&Search::default()).await.expect("the store can be read");
+        for host in &self.hosts {
+            // The last FIN may still be on its way to the fake.
+            host.until(Duration::from_secs(5), |all| all.iter().all(|connection| connection.closed)).await;
+        }
+        for peer in &self.weak {
+            let bound = tokio::time::timeout(Duration::from_secs(5), async {
+                while peer.connections().iter().any(|connection| !connection.closed) {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            });
+            assert!(bound.await.is_ok(), "a connection to a weak peer is still open");
+        }
+        let connections = self.connections();
+        if let Err(breaches) = invariants::check(&connections, &attempts, &self.expected) {
+            panic!("{breaches}\nattempts: {attempts:#?}\nconnections: {connections:#?}");
+        }
+    }
+}
+
+impl World {
+    fn gateway(&self) -> &Running {
+        self.running.as_ref().expect("the gateway was started")
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        assert!(self.finished || std::thread::panicking(), "call finish, which checks the invariants");
+    }
+}
