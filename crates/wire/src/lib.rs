@@ -4,7 +4,15 @@
 //! hostile, so indexing, unchecked arithmetic and panics are compile errors in the whole crate. What a value of this crate holds is fit for
 //! the place it is meant for: an address for a command, a field for a message, a text for a log line.
 
-#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::panic, clippy::expect_used))]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::panic,
+        clippy::expect_used
+    )
+)]
 
 pub mod address;
 pub mod body;

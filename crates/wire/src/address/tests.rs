@@ -1,3 +1,5 @@
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use proptest::prelude::*;
 
 use super::path::{split_path, strip_route};
@@ -208,7 +210,7 @@ proptest! {
     fn printing_then_parsing_a_path_is_identity(local in any_local(), domain in any_domain()) {
         let text = format!("{local}@{domain}");
         let first = Mailbox::parse(&text).unwrap();
-        prop_assert_eq!(first.to_string(), text.clone());
+        prop_assert_eq!(first.to_string(), text);
         let path = format!("<{first}> NEXT=1");
         let (inside, rest) = split_path(path.as_bytes()).unwrap();
         prop_assert_eq!(rest, b" NEXT=1");

@@ -219,14 +219,14 @@ fn what_is_left_out_stays_in_order_and_without_overlap() {
     }
     assert_eq!(edits.cut, [0..5, 10..40, 50..60]);
     edits.leave_out(0..100);
-    assert_eq!(edits.cut, [0..100]);
+    assert_eq!((edits.cut.len(), &edits.cut[0]), (1, &(0..100)));
 }
 
 #[test]
 fn edits_are_stored_as_text_where_they_are_text() {
-    let edits = Edits { top: b"X-A: b\r\n".to_vec(), cut: vec![3..9] };
+    let edits = Edits { top: b"X-A: b\r\n".to_vec(), cut: vec![3..9, 12..15] };
     let stored = serde_json::to_string(&edits).unwrap();
-    assert_eq!(stored, r#"{"top":"X-A: b\r\n","cut":[{"start":3,"end":9}]}"#);
+    assert_eq!(stored, r#"{"top":"X-A: b\r\n","cut":[{"start":3,"end":9},{"start":12,"end":15}]}"#);
     assert_eq!(serde_json::from_str::<Edits>(&stored).unwrap(), edits);
     let odd = Edits { top: vec![0xff, 0x0a], cut: Vec::new() };
     assert_eq!(serde_json::from_str::<Edits>(&serde_json::to_string(&odd).unwrap()).unwrap(), odd);
@@ -267,9 +267,9 @@ proptest! {
 
     #[test]
     fn an_unread_chunk_is_passed_all_the_same(edits in any_edits(), at in 0usize..250) {
-        let message: Vec<u8> = (0..250).map(|byte| byte as u8).collect();
+        let message: Vec<u8> = (0..250u8).collect();
         let mut reader = edits.reader();
-        drop(reader.next_chunk(&message[..at]));
+        reader.next_chunk(&message[..at]);
         let rest: Vec<u8> = reader.next_chunk(&message[at..]).flatten().copied().collect();
         prop_assert!(edits.apply(&message).ends_with(&rest));
         prop_assert_eq!(rest.len(), (at..250).filter(|at| !edits.cut.iter().any(|cut| cut.contains(&(*at as u64)))).count());
