@@ -85,7 +85,7 @@ impl Session {
                 let step = Step::AskMail { from: from.clone(), params: params.clone() };
                 Ok((Question::Mail { greeted, from, params }, step))
             } else {
-                Err(stage)
+                Err(Box::new(stage))
             }
         })
     }
@@ -122,7 +122,7 @@ impl Session {
             } else if let Stage::Addressed(addressed) = stage {
                 Ok((Question::Further { addressed, addressee }, step))
             } else {
-                Err(stage)
+                Err(Box::new(stage))
             }
         })
     }
@@ -132,7 +132,7 @@ impl Session {
             if let Stage::Addressed(addressed) = stage {
                 Ok((Question::Data(addressed), Step::AskBody { chunked: false }))
             } else {
-                Err(stage)
+                Err(Box::new(stage))
             }
         })
     }
@@ -157,7 +157,7 @@ impl Session {
             if let Stage::Addressed(addressed) = stage {
                 Ok((Question::Bdat { addressed, size, last }, Step::AskBody { chunked: true }))
             } else {
-                Err(stage)
+                Err(Box::new(stage))
             }
         }))
     }
@@ -166,7 +166,7 @@ impl Session {
     fn ask(
         &mut self,
         order: &str,
-        question: impl FnOnce(Stage) -> Result<(Question, Step<'static>), Stage>,
+        question: impl FnOnce(Stage) -> Result<(Question, Step<'static>), Box<Stage>>,
     ) -> Step<'static> {
         match question(std::mem::take(&mut self.stage)) {
             Ok((question, step)) => {
@@ -174,7 +174,7 @@ impl Session {
                 step
             }
             Err(stage) => {
-                self.stage = stage;
+                self.stage = *stage;
                 self.say(replies::out_of_order(order))
             }
         }
