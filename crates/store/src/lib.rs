@@ -11,6 +11,7 @@ mod body;
 mod claim;
 mod clock;
 mod disk;
+pub mod embedded;
 mod error;
 mod message;
 mod queue;

@@ -9,7 +9,7 @@ use gatepost_policy::{
     evidence::{Attempt, Ending, Why},
     id::EntryId,
 };
-use gatepost_wire::timestamp::Timestamp;
+use gatepost_wire::{address::Mailbox, timestamp::Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::claim::{Outcome, QueuedRecipient};
@@ -63,13 +63,8 @@ pub(crate) struct Settled {
 }
 
 /// Applies the results of an attempt. `later` are the recipients of the copy that
-/// were not in it; `retry` is when somebody asked meanwhile for another attempt,
-/// which takes effect now that this one has ended (`interface.md`, decision 37).
-pub(crate) fn settle(
-    results: Vec<Result>,
-    later: Vec<QueuedRecipient>,
-    retry: &[(EntryId, Timestamp)],
-) -> Settled {
+/// were not in it.
+pub(crate) fn settle(results: Vec<Result>, later: Vec<QueuedRecipient>) -> Settled {
     let mut waiting = later;
     let mut evidence = Vec::with_capacity(results.len());
     for Result { mut recipient, outcome } in results {
@@ -78,7 +73,7 @@ pub(crate) fn settle(
             Outcome::Deferred { attempt, next } => (Ending::Deferred, attempt, Some(next)),
             Outcome::Bounced(attempt) => (Ending::Bounced, attempt, None),
         };
-        let (address, domain) = searchable(&recipient);
+        let (address, domain) = searchable(&recipient.mailbox);
         let entry = recipient.entry;
         if let Some(next) = next {
             recipient.due = next;
@@ -88,11 +83,24 @@ pub(crate) fn settle(
         }
         evidence.push(Evidence { entry, recipient: address, domain, ending, attempt });
     }
-    for (entry, at) in retry {
-        advance(&mut waiting, |recipient| recipient.entry == *entry, *at);
-    }
     waiting.sort_by_key(|recipient| recipient.entry);
     Settled { waiting, evidence }
+}
+
+/// An attempt that somebody asked for, at a recipient.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Wish {
+    pub(crate) entry: EntryId,
+    #[serde(with = "crate::view::millis")]
+    pub(crate) at: Timestamp,
+}
+
+/// Grants wishes that came up while an attempt was going on: they take effect now
+/// that it has ended (`interface.md`, decision 37).
+pub(crate) fn grant(recipients: &mut [QueuedRecipient], wishes: &[Wish]) {
+    for wish in wishes {
+        retry(recipients, |recipient| recipient.entry == wish.entry, wish.at);
+    }
 }
 
 /// Makes the recipients that `wanted` picks due at `now`. Gives those it picked.
@@ -100,9 +108,12 @@ pub(crate) fn retry(
     recipients: &mut [QueuedRecipient],
     wanted: impl Fn(&QueuedRecipient) -> bool,
     now: Timestamp,
-) -> Vec<EntryId> {
-    let picked = recipients.iter().filter(|r| wanted(r)).map(|r| r.entry).collect();
-    advance(recipients, wanted, now);
+) -> Vec<Wish> {
+    let mut picked = Vec::new();
+    for recipient in recipients.iter_mut().filter(|recipient| wanted(recipient)) {
+        recipient.due = recipient.due.min(now);
+        picked.push(Wish { entry: recipient.entry, at: now });
+    }
     picked
 }
 
@@ -112,30 +123,22 @@ pub(crate) fn due(recipients: &[QueuedRecipient]) -> Option<Timestamp> {
 }
 
 /// Splits the recipients of a copy into those that are due and those that are not.
+/// At least one is due, also where the wall clock was set back meanwhile.
 pub(crate) fn split_due(
     recipients: Vec<QueuedRecipient>,
     now: Timestamp,
 ) -> (Vec<QueuedRecipient>, Vec<QueuedRecipient>) {
+    let now = due(&recipients).map_or(now, |first| first.max(now));
     recipients.into_iter().partition(|recipient| recipient.due <= now)
 }
 
 /// The address and the domain by which people search: in lower case, the domain as A-label.
-pub(crate) fn searchable(recipient: &QueuedRecipient) -> (String, String) {
-    let domain = recipient.mailbox.domain().key();
-    (address_key(recipient.mailbox.local(), &domain), domain)
+pub(crate) fn searchable(mailbox: &Mailbox) -> (String, String) {
+    let domain = mailbox.domain().key();
+    (format!("{}@{domain}", mailbox.local().to_lowercase()), domain)
 }
 
-/// An address in the form in which it is searched for.
-pub(crate) fn address_key(local: &str, domain: &str) -> String {
-    format!("{}@{}", local.to_lowercase(), domain.to_ascii_lowercase())
-}
-
-fn advance(
-    recipients: &mut [QueuedRecipient],
-    wanted: impl Fn(&QueuedRecipient) -> bool,
-    at: Timestamp,
-) {
-    for recipient in recipients.iter_mut().filter(|r| wanted(r)) {
-        recipient.due = recipient.due.min(at);
-    }
+/// What somebody typed, in the form of [`searchable`].
+pub(crate) fn search_key(address: &str) -> String {
+    Mailbox::parse(address).map_or_else(|_| address.to_lowercase(), |mailbox| searchable(&mailbox).0)
 }

@@ -1,0 +1,69 @@
+//! What has been kept long enough goes, a batch at a time.
+
+use gatepost_policy::id::EntryId;
+use gatepost_wire::timestamp::Timestamp;
+use rusqlite::params;
+
+use super::{Embedded, changes, quarantine::Fate, rows};
+use crate::{
+    error::StoreError,
+    view::{Pruned, Retention},
+};
+
+/// Messages go only when nothing waits for them any more.
+const MESSAGES: &str = "DELETE FROM message WHERE id IN (
+    SELECT id FROM message m WHERE m.at < ?1
+        AND NOT EXISTS (SELECT 1 FROM copy c WHERE c.message = m.id)
+        AND NOT EXISTS (SELECT 1 FROM quarantine q WHERE q.message = m.id)
+    LIMIT ?2)";
+const ATTEMPTS: &str = "DELETE FROM attempt WHERE (at, entry) IN (
+    SELECT at, entry FROM attempt WHERE at < ?1 ORDER BY at LIMIT ?2)";
+const EVENTS: &str =
+    "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < ?1 ORDER BY id LIMIT ?2)";
+
+impl Embedded {
+    pub(super) async fn prune_now(
+        &self,
+        now: Timestamp,
+        keep: Retention,
+    ) -> Result<Pruned, StoreError> {
+        let Retention { history, evidence } = keep;
+        let expired = self
+            .core
+            .read(move |connection| {
+                let mut statement =
+                    connection.prepare_cached("SELECT entry FROM quarantine WHERE expires <= ?1")?;
+                let found = statement.query_map([now.millis()], |row| rows::entry_id(row, 0))?;
+                Ok(found.collect::<Result<Vec<EntryId>, _>>()?)
+            })
+            .await?;
+        let ago = |age: std::time::Duration| {
+            let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+            now.millis().saturating_sub(age)
+        };
+        Ok(Pruned {
+            quarantined: self.end_entries(&expired, Fate::Expired, None).await?,
+            messages: self.delete(MESSAGES, ago(history)).await?,
+            attempts: self.delete(ATTEMPTS, ago(evidence)).await?,
+            events: self.delete(EVENTS, ago(evidence)).await?,
+        })
+    }
+
+    async fn delete(&self, sql: &'static str, before: i64) -> Result<usize, StoreError> {
+        let mut count = 0_usize;
+        loop {
+            let deleted = self
+                .act(move |connection, _| {
+                    let deleted = connection
+                        .prepare_cached(sql)?
+                        .execute(params![before, i64::try_from(changes::BATCH).unwrap_or(i64::MAX)])?;
+                    Ok((deleted, Vec::new()))
+                })
+                .await?;
+            if deleted == 0 {
+                return Ok(count);
+            }
+            count = count.saturating_add(deleted);
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Rows and the values they stand for: the SQL of a message's life.
+//!
+//! Ids are stored as their 16 bytes, times as milliseconds; what is never
+//! searched for is JSON.
+
+use gatepost_policy::{
+    direction::{Direction, Matched},
+    id::{EntryId, MessageId},
+    tls::{self, Demand},
+};
+use gatepost_wire::{
+    address::{AddressDomain, ReversePath},
+    command::MailParams,
+    message::Edits,
+    timestamp::Timestamp,
+};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+use super::{bodies::Place, index::Entry};
+use crate::{
+    claim::{CopyKey, Lane, QueuedMessage, QueuedRecipient},
+    error::StoreError,
+    message::{ClientFacts, Fate},
+    queue::Evidence,
+    view::RecordedVerdict,
+};
+
+/// What is kept of a message and never searched for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct MessageRecord {
+    pub(super) params: MailParams,
+    pub(super) client: ClientFacts,
+    pub(super) revision: u64,
+    pub(super) verdicts: Vec<RecordedVerdict>,
+}
+
+/// What is kept of a copy, or of a quarantined recipient, and never searched for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct CopyRecord {
+    pub(super) direction: Direction,
+    pub(super) domain: AddressDomain,
+    pub(super) demands: Vec<Demand>,
+    pub(super) edits: Edits,
+    pub(super) matched: Vec<Matched>,
+    pub(super) fate: Fate,
+    #[serde(with = "crate::view::millis")]
+    pub(super) accepted_at: Timestamp,
+}
+
+/// A copy with its message: all that a claim is made of, but the body.
+#[derive(Clone, Debug)]
+pub(super) struct StoredCopy {
+    pub(super) message: QueuedMessage,
+    pub(super) record: CopyRecord,
+    pub(super) recipients: Vec<QueuedRecipient>,
+}
+
+impl CopyRecord {
+    pub(super) fn lane(&self) -> Lane {
+        lane(self.direction, &self.domain, &self.demands, &self.fate)
+    }
+}
+
+/// The lane of a copy.
+pub(crate) fn lane(
+    direction: Direction,
+    domain: &AddressDomain,
+    demands: &[Demand],
+    fate: &Fate,
+) -> Lane {
+    let fingerprint = match fate {
+        Fate::Deliver => tls::fingerprint(demands),
+        Fate::Report { reply: _ } => Lane::REPORT.to_owned(),
+    };
+    Lane { direction, domain: domain.clone(), fingerprint }
+}
+
+/// Inserts a copy. `recipients` is their JSON.
+pub(super) fn insert_copy(
+    connection: &Connection,
+    entry: &Entry,
+    json: &str,
+    recipients: &str,
+) -> Result<(), rusqlite::Error> {
+    let Entry { key, lane, due, held } = entry;
+    connection
+        .prepare_cached(
+            "INSERT INTO copy (message, number, direction, domain, fingerprint, due, held, json, recipients)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute(params![
+            blob(key.message.ulid()),
+            key.number,
+            lane.direction.word(),
+            lane.domain.to_string(),
+            lane.fingerprint,
+            due.millis(),
+            held,
+            json,
+            recipients
+        ])
+        .map(|_| ())
+}
+
+/// Writes who still waits in a copy; nobody: the copy is deleted.
+pub(super) fn update_copy(
+    connection: &Connection,
+    key: CopyKey,
+    waiting: &[QueuedRecipient],
+) -> Result<Option<Timestamp>, StoreError> {
+    let Some(due) = crate::queue::due(waiting) else {
+        connection
+            .prepare_cached("DELETE FROM copy WHERE message = ?1 AND number = ?2")?
+            .execute(params![blob(key.message.ulid()), key.number])?;
+        return Ok(None);
+    };
+    let recipients = serde_json::to_string(waiting)?;
+    connection
+        .prepare_cached("UPDATE copy SET due = ?3, recipients = ?4 WHERE message = ?1 AND number = ?2")?
+        .execute(params![blob(key.message.ulid()), key.number, due.millis(), recipients])?;
+    Ok(Some(due))
+}
+
+/// Writes down that a message's copies are kept and not tried.
+pub(super) fn hold_copies(connection: &Connection, message: MessageId) -> Result<(), rusqlite::Error> {
+    connection
+        .execute("UPDATE copy SET held = 1 WHERE message = ?1", params![blob(message.ulid())])
+        .map(|_| ())
+}
+
+/// Writes an attempt down. One that is there already stays as it is, so that it
+/// can be written again when nobody knows whether it was.
+pub(super) fn insert_attempt(
+    connection: &Connection,
+    message: MessageId,
+    evidence: &Evidence,
+    json: &str,
+) -> Result<(), rusqlite::Error> {
+    let Evidence { entry, recipient, domain, ending, attempt } = evidence;
+    connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO attempt (at, entry, message, recipient, domain, outcome, json)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            attempt.at.millis(),
+            blob(entry.ulid()),
+            blob(message.ulid()),
+            recipient,
+            domain,
+            ending.word(),
+            json
+        ])
+        .map(|_| ())
+}
+
+/// A copy with its message, if it is there.
+pub(super) fn load_copy(
+    connection: &Connection,
+    key: CopyKey,
+) -> Result<Option<StoredCopy>, StoreError> {
+    let row = connection
+        .prepare_cached(
+            "SELECT c.json, c.recipients, m.at, m.sender, m.subject, m.size, m.json
+             FROM copy c JOIN message m ON m.id = c.message
+             WHERE c.message = ?1 AND c.number = ?2",
+        )?
+        .query_row(params![blob(key.message.ulid()), key.number], |row| {
+            let json: (String, String) = (row.get(0)?, row.get(1)?);
+            Ok((json, message_columns(row, 2)?))
+        })
+        .optional()?;
+    let Some(((record, recipients), message)) = row else { return Ok(None) };
+    Ok(Some(StoredCopy {
+        message: message.queued(key.message)?,
+        record: serde_json::from_str(&record)?,
+        recipients: serde_json::from_str(&recipients)?,
+    }))
+}
+
+/// The columns `at, sender, subject, size, json` of a message.
+pub(super) struct MessageColumns {
+    pub(super) at: i64,
+    pub(super) sender: String,
+    pub(super) subject: String,
+    pub(super) size: i64,
+    pub(super) json: String,
+}
+
+pub(super) fn message_columns(row: &Row<'_>, from: usize) -> Result<MessageColumns, rusqlite::Error> {
+    let column = |index: usize| from.saturating_add(index);
+    Ok(MessageColumns {
+        at: row.get(column(0))?,
+        sender: row.get(column(1))?,
+        subject: row.get(column(2))?,
+        size: row.get(column(3))?,
+        json: row.get(column(4))?,
+    })
+}
+
+impl MessageColumns {
+    fn queued(self, id: MessageId) -> Result<QueuedMessage, StoreError> {
+        let Self { at, sender, subject, size, json } = self;
+        let MessageRecord { params, client, revision, verdicts: _ } = serde_json::from_str(&json)?;
+        Ok(QueuedMessage {
+            id,
+            sender: reverse_path(&sender)?,
+            params,
+            received_at: Timestamp::from_millis(at),
+            size: unsigned(size),
+            client,
+            revision,
+            subject,
+        })
+    }
+}
+
+/// Every copy, as the index knows it.
+pub(super) fn load_entries(
+    connection: &Connection,
+    message: Option<MessageId>,
+) -> Result<Vec<Entry>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT message, number, direction, domain, fingerprint, due, held FROM copy
+         WHERE ?1 IS NULL OR message = ?1",
+    )?;
+    let mut rows = statement.query([message.map(|id| blob(id.ulid()))])?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()? {
+        entries.push(entry(row)?);
+    }
+    Ok(entries)
+}
+
+fn entry(row: &Row<'_>) -> Result<Entry, StoreError> {
+    let direction: String = row.get(2)?;
+    let domain: String = row.get(3)?;
+    let direction = if direction == Direction::Inbound.word() {
+        Direction::Inbound
+    } else {
+        Direction::Outbound
+    };
+    let domain = AddressDomain::parse(&domain).map_err(unreadable)?;
+    Ok(Entry {
+        key: CopyKey { message: message_id(row, 0)?, number: row.get(1)? },
+        lane: Lane { direction, domain, fingerprint: row.get(4)? },
+        due: Timestamp::from_millis(row.get(5)?),
+        held: row.get(6)?,
+    })
+}
+
+/// How many rows need the body of a message.
+pub(super) fn references(connection: &Connection, message: MessageId) -> Result<u32, rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "SELECT (SELECT count(*) FROM copy WHERE message = ?1)
+                  + (SELECT count(*) FROM quarantine WHERE message = ?1)",
+        )?
+        .query_row([blob(message.ulid())], |row| row.get(0))
+}
+
+/// Where the body of a message is, if one was kept.
+pub(super) fn body_place(
+    connection: &Connection,
+    message: MessageId,
+) -> Result<Option<Place>, rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "SELECT segment, position, record FROM message WHERE id = ?1 AND segment IS NOT NULL",
+        )?
+        .query_row([blob(message.ulid())], |row| place(row, 0))
+        .optional()
+}
+
+/// The columns `segment, position, record`.
+pub(super) fn place(row: &Row<'_>, from: usize) -> Result<Place, rusqlite::Error> {
+    Ok(Place {
+        segment: row.get(from)?,
+        at: unsigned(row.get(from.saturating_add(1))?),
+        record: unsigned(row.get(from.saturating_add(2))?),
+    })
+}
+
+pub(super) const fn blob(id: Ulid) -> [u8; 16] {
+    id.to_bytes()
+}
+
+pub(super) fn message_id(row: &Row<'_>, column: usize) -> Result<MessageId, rusqlite::Error> {
+    row.get(column).map(|bytes| MessageId::from_ulid(Ulid::from_bytes(bytes)))
+}
+
+pub(super) fn entry_id(row: &Row<'_>, column: usize) -> Result<EntryId, rusqlite::Error> {
+    row.get(column).map(|bytes| EntryId::from_ulid(Ulid::from_bytes(bytes)))
+}
+
+/// A size in a column; SQLite's integers have a sign.
+pub(super) fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+pub(super) fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+fn reverse_path(text: &str) -> Result<ReversePath, StoreError> {
+    ReversePath::parse(text).map_err(unreadable)
+}
+
+fn unreadable(error: impl std::fmt::Display) -> StoreError {
+    <serde_json::Error as serde::de::Error>::custom(error).into()
+}

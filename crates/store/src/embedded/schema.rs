@@ -1,0 +1,215 @@
+//! The database's tables, how they came about, and how a connection is set up.
+//!
+//! `user_version` says how many of the [`MIGRATIONS`] have been applied; one that
+//! was released is never edited. `synchronous = FULL` and WAL: a commit is on disk
+//! when it returns.
+
+use std::{path::Path, time::Duration};
+
+use gatepost_policy::document::{PolicyDocument, Profile};
+use gatepost_wire::timestamp::Timestamp;
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::{OpenError, settings};
+use crate::{error::StoreError, view::Author};
+
+/// How long a transaction waits for that of another process.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The rows of a message's life: one in `message`, one in `copy` for each group
+/// of recipients, one in `attempt` for each attempt, and the deletion of the copy.
+/// Bodies of messages without a copy or a quarantined recipient are not kept.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+    CREATE TABLE message (
+        id BLOB PRIMARY KEY,
+        at INTEGER NOT NULL,
+        sender TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        -- 0: a file of its own; NULL: no body was kept
+        segment INTEGER,
+        position INTEGER NOT NULL,
+        record INTEGER NOT NULL,
+        json TEXT NOT NULL
+    ) WITHOUT ROWID;
+
+    CREATE TABLE copy (
+        message BLOB NOT NULL,
+        number INTEGER NOT NULL,
+        direction TEXT NOT NULL,
+        domain TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        due INTEGER NOT NULL,
+        held INTEGER NOT NULL DEFAULT 0,
+        json TEXT NOT NULL,
+        recipients TEXT NOT NULL,
+        PRIMARY KEY (message, number)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE quarantine (
+        entry BLOB PRIMARY KEY,
+        message BLOB NOT NULL,
+        at INTEGER NOT NULL,
+        expires INTEGER NOT NULL,
+        domain TEXT NOT NULL,
+        company INTEGER NOT NULL,
+        rule TEXT NOT NULL,
+        json TEXT NOT NULL,
+        recipient TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX quarantine_message ON quarantine (message);
+
+    CREATE TABLE attempt (
+        at INTEGER NOT NULL,
+        entry BLOB NOT NULL,
+        message BLOB NOT NULL,
+        recipient TEXT NOT NULL,
+        domain TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        json TEXT NOT NULL,
+        PRIMARY KEY (at, entry)
+    ) WITHOUT ROWID;
+    CREATE INDEX attempt_message ON attempt (message);
+
+    CREATE TABLE event (
+        id INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        message BLOB,
+        json TEXT NOT NULL
+    );
+    CREATE INDEX event_message ON event (message) WHERE message IS NOT NULL;
+
+    CREATE TABLE revision (
+        number INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        author TEXT NOT NULL,
+        document TEXT NOT NULL
+    );
+    CREATE TABLE rule_data (hash TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;
+
+    -- sealed segments: their records are not checked again at start
+    CREATE TABLE segment (number INTEGER PRIMARY KEY, length INTEGER NOT NULL);
+
+    -- what other processes did, for the one that serves
+    CREATE TABLE change (id INTEGER PRIMARY KEY AUTOINCREMENT, json TEXT NOT NULL);
+"];
+
+/// Opens the database and brings its tables up to date.
+pub(super) fn open(path: &Path, profile: Profile, now: Timestamp) -> Result<Connection, OpenError> {
+    let mut connection = connect(path).map_err(StoreError::from)?;
+    migrate(&mut connection, profile, now)?;
+    Ok(connection)
+}
+
+/// Opens a connection to a database that is up to date.
+pub(super) fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+    connection.pragma_update(None, "cache_size", -32 * 1024)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// Leaves checkpoints to the caller, who looks at what comes of them: SQLite's own
+/// run after a commit and keep their errors to themselves.
+pub(super) fn own_checkpoints(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.pragma_update(None, "wal_autocheckpoint", 0)
+}
+
+/// Moves what is in the WAL into the database. Gives whether all of it was.
+pub(super) fn checkpoint(connection: &Connection, how: &str) -> Result<bool, rusqlite::Error> {
+    let sql = format!("PRAGMA wal_checkpoint({how})");
+    connection.query_row(&sql, [], |row| {
+        let (busy, log, done): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(busy == 0 && log == done)
+    })
+}
+
+/// Changes whenever another connection, here or in another process, has committed.
+pub(super) fn data_version(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
+}
+
+/// A value of the table `meta`.
+pub(super) fn meta(connection: &Connection, key: &str) -> Result<Option<String>, rusqlite::Error> {
+    use rusqlite::OptionalExtension as _;
+    connection
+        .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
+        .optional()
+}
+
+/// Writes a value of the table `meta`.
+pub(super) fn set_meta(connection: &Connection, key: &str, value: &str) -> Result<(), rusqlite::Error> {
+    connection
+        .execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", [key, value])
+        .map(|_| ())
+}
+
+fn migrate(connection: &mut Connection, profile: Profile, now: Timestamp) -> Result<(), OpenError> {
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let version = |connection: &Connection| -> Result<i64, StoreError> {
+        Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+    };
+    if version(connection)? == known {
+        return Ok(());
+    }
+    // Another process may be at the same: look again under the write lock.
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(StoreError::from)?;
+    let found = version(&transaction)?;
+    if found > known {
+        return Err(OpenError::TooNew { found, known });
+    }
+    let applied = usize::try_from(found).unwrap_or(0);
+    for migration in MIGRATIONS.iter().skip(applied) {
+        transaction.execute_batch(migration).map_err(StoreError::from)?;
+    }
+    if found == 0 {
+        begin(&transaction, profile, now)?;
+    }
+    transaction.pragma_update(None, "user_version", known).map_err(StoreError::from)?;
+    transaction.commit().map_err(StoreError::from)?;
+    Ok(())
+}
+
+/// What a new store starts with: its profile, and the policy of that profile.
+fn begin(connection: &Connection, profile: Profile, now: Timestamp) -> Result<(), StoreError> {
+    set_meta(connection, "profile", &serde_json::to_string(&profile)?)?;
+    let author = Author { by: "gatepost".into(), reason: Some("a new store".into()) };
+    settings::insert(connection, 1, &PolicyDocument::initial(profile), &author, now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_of_a_newer_version_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let now = Timestamp::from_millis(0);
+        let connection = open(&path, Profile::Standard, now).unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        drop(connection);
+        let error = open(&path, Profile::Standard, now).unwrap_err();
+        assert!(matches!(error, OpenError::TooNew { found: 99, .. }), "{error}");
+    }
+
+    #[test]
+    fn the_profile_is_that_of_the_first_opening() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let now = Timestamp::from_millis(0);
+        drop(open(&path, Profile::Classic, now).unwrap());
+        let connection = open(&path, Profile::Standard, now).unwrap();
+        assert_eq!(meta(&connection, "profile").unwrap().as_deref(), Some("\"classic\""));
+    }
+}

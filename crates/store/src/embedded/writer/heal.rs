@@ -1,0 +1,95 @@
+//! How the writer gets well again after a disk that failed.
+//!
+//! Nothing is believed that failed once: a new segment and a reopened database have
+//! to be written and flushed without a fault first. After a full disk that happens
+//! by itself when there is room again.
+
+use rusqlite::Connection;
+
+use super::{
+    super::{core::locked, journal, rows, schema},
+    Writer,
+};
+use crate::{
+    disk,
+    error::StoreError,
+    view::{Event, EventKind},
+};
+
+impl Writer {
+    pub(super) fn database_failed(&mut self, error: &StoreError) {
+        let detail = std::error::Error::source(&error.cause).map(ToString::to_string);
+        let detail = detail.unwrap_or_default();
+        tracing::error!(
+            cause = %error.cause, detail,
+            "the database failed; no mail is taken until a reopened one can be written and flushed"
+        );
+        locked(&self.core.health).database = Some(format!("{}: {detail}", error.cause));
+        // A file whose flush has failed is never believed again.
+        self.connection = None;
+        self.core.close_readers();
+    }
+
+    /// Tries to get well again.
+    pub(super) fn prove(&mut self) {
+        match disk::below_reserve(self.core.dir(), self.core.reserve, 0) {
+            Ok(None) => {}
+            Ok(Some(low)) => return tracing::debug!(%low, "still no room on the disk"),
+            Err(error) => return tracing::debug!(%error, "free space is still unknown"),
+        }
+        let bodies = locked(&self.core.health).bodies.clone();
+        if let Some(what) = &bodies {
+            if let Err(error) = self.appender.prove() {
+                return tracing::warn!(%error, "a new body segment cannot be written either");
+            }
+            self.note_extents();
+            locked(&self.core.health).bodies = None;
+            tracing::info!(was = what, "a new body segment was written and flushed; bodies are well again");
+        }
+        let database = locked(&self.core.health).database.clone();
+        if let Some(what) = &database {
+            match self.reopen() {
+                Ok(connection) => self.connection = Some(connection),
+                Err(error) => {
+                    return tracing::warn!(%error, cause = %error.cause, "the reopened database cannot be written either");
+                }
+            }
+            self.data_version = None;
+            self.doubtful.clear();
+            locked(&self.core.health).database = None;
+            tracing::info!(was = what, "the reopened database was written and flushed; it is well again");
+        }
+        self.core.changed.notify_one();
+    }
+
+    /// Opens the database anew, empties its log and writes to it. Messages of which
+    /// nobody knows whether they were written go: their senders were told to try again.
+    fn reopen(&self) -> Result<Connection, StoreError> {
+        let connection = schema::connect(&self.core.paths().database())?;
+        schema::own_checkpoints(&connection)?;
+        schema::checkpoint(&connection, "TRUNCATE")?;
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        for message in &self.doubtful {
+            for table in ["copy WHERE message", "quarantine WHERE message", "message WHERE id"] {
+                connection.execute(
+                    &format!("DELETE FROM {table} = ?1"),
+                    [rows::blob(message.ulid())],
+                )?;
+            }
+        }
+        let now = self.core.options.clock.now();
+        let health = locked(&self.core.health).database.clone();
+        let event = Event {
+            at: now,
+            kind: EventKind::Fault,
+            message: None,
+            author: None,
+            what: "store.database".into(),
+            detail: serde_json::json!({ "was": health, "doubtful": self.doubtful }),
+        };
+        journal::insert(&connection, &event)?;
+        connection.execute_batch("COMMIT")?;
+        schema::checkpoint(&connection, "TRUNCATE")?;
+        Ok(connection)
+    }
+}

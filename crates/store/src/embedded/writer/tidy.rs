@@ -1,0 +1,165 @@
+//! What the writer does between groups: checkpoints, files that nobody needs,
+//! segments that are nearly empty, and what other processes did.
+
+use std::{fs, io};
+
+use gatepost_policy::id::MessageId;
+use rusqlite::params;
+
+use super::{
+    super::{
+        bodies::{Place, segment_path},
+        changes,
+        core::locked,
+        rows, schema,
+    },
+    Op, Writer, sort,
+};
+use crate::{
+    error::StoreError,
+    segment::{self, HEADER},
+};
+
+/// Ticks between two tries to get well again.
+const PROVE_EVERY: u32 = 20;
+
+/// Operations after which the log is moved into the database, also under load.
+const CHECKPOINT_AFTER: usize = 2_000;
+
+impl Writer {
+    pub(super) fn tidy(&mut self, idle: bool) {
+        if idle {
+            self.ticks = self.ticks.wrapping_add(1);
+        }
+        if locked(&self.core.health).fault().is_some() {
+            if idle && self.ticks.is_multiple_of(PROVE_EVERY) {
+                self.prove();
+            }
+            return;
+        }
+        if idle && !self.owed.is_empty() {
+            self.write(Vec::new());
+        }
+        self.look_around();
+        if self.core.serving {
+            self.clean_up();
+        }
+        if self.since_checkpoint >= CHECKPOINT_AFTER || (idle && self.since_checkpoint > 0) {
+            self.checkpoint();
+        }
+    }
+
+    pub(super) fn note_extents(&mut self) {
+        let mut bodies = locked(&self.core.bodies);
+        for (number, length) in self.appender.newly_sealed() {
+            bodies.extent(number, length, true);
+        }
+        if let Some((number, length)) = self.appender.extent() {
+            bodies.extent(number, length, false);
+        }
+    }
+
+    /// Looks whether another process has written, and at what.
+    fn look_around(&mut self) {
+        let Some(connection) = &self.connection else { return };
+        let seen = schema::data_version(connection).and_then(|version| {
+            if self.data_version == Some(version) {
+                return Ok(false);
+            }
+            self.data_version = Some(version);
+            self.core.see_head(connection)?;
+            changes::any(connection)
+        });
+        match seen {
+            Ok(true) if self.core.serving => self.write(vec![Op::Act(changes::follow())]),
+            Ok(_) => {}
+            Err(error) => self.failed_outside(error),
+        }
+    }
+
+    fn checkpoint(&mut self) {
+        let Some(connection) = &self.connection else { return };
+        match schema::checkpoint(connection, "PASSIVE") {
+            // What a reader held up is moved the next time.
+            Ok(_) => self.since_checkpoint = 0,
+            Err(error) => self.failed_outside(error),
+        }
+    }
+
+    /// An error outside of a group.
+    fn failed_outside(&mut self, error: rusqlite::Error) {
+        match sort(error) {
+            super::Failed::Group(error) => tracing::debug!(%error, "the database is busy"),
+            super::Failed::Database(error) => self.database_failed(&error),
+        }
+    }
+
+    /// Removes files that nobody needs, and empties a segment that is nearly empty.
+    fn clean_up(&mut self) {
+        let dir = self.core.paths().bodies();
+        let (files, sparse) = {
+            let mut bodies = locked(&self.core.bodies);
+            (bodies.take_unneeded(&dir), bodies.sparse())
+        };
+        for file in files {
+            match fs::remove_file(&file) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    // It is an orphan, and goes at the next start.
+                    tracing::warn!(path = %file.display(), %error, "body file not removed");
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        if let Some((number, records)) = sparse
+            && let Err(error) = self.copy_forward(number, &records)
+        {
+            tracing::warn!(segment = number, %error, cause = %error.cause, "segment not emptied");
+            locked(&self.core.bodies).leave_alone(number);
+        }
+    }
+
+    /// Copies what is needed of a segment to the end of the current one.
+    fn copy_forward(&mut self, number: u32, bodies: &[(MessageId, Place)]) -> Result<(), StoreError> {
+        let file = fs::File::open(segment_path(&self.core.paths().bodies(), number))?;
+        let mut found = Vec::with_capacity(bodies.len());
+        for (message, place) in bodies {
+            match segment::read(&file, place.expected(*message))? {
+                Some((header, rest)) => found.push((*message, header, rest)),
+                // Delivery or the next start will find and report it; the file stays.
+                None => return Err(StoreError::not_applied(crate::error::Cause::Damaged)),
+            }
+        }
+        let records: Vec<_> = found
+            .iter()
+            .map(|(_, header, rest)| {
+                let body = usize::try_from(header.body).unwrap_or(rest.len()).min(rest.len());
+                let (body, envelope) = rest.split_at(body);
+                (*header, body, envelope)
+            })
+            .collect();
+        let appended = self.appender.append(&records);
+        self.note_extents();
+        let places = appended.inspect_err(|error| {
+            self.core.bodies_failed("copying bodies to a new segment", error);
+        })?;
+        let Some(connection) = &self.connection else { return Ok(()) };
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        for ((message, _, _), place) in found.iter().zip(&places) {
+            connection.execute(
+                "UPDATE message SET segment = ?2, position = ?3 WHERE id = ?1",
+                params![rows::blob(message.ulid()), place.segment, rows::signed(place.at)],
+            )?;
+        }
+        if let Err(error) = connection.execute_batch("COMMIT") {
+            let error = StoreError::unknown(error);
+            self.database_failed(&error);
+            return Err(error);
+        }
+        let mut live = locked(&self.core.bodies);
+        for ((message, _, _), place) in found.iter().zip(places) {
+            live.moved(*message, place);
+        }
+        tracing::debug!(segment = number, records = found.len(), header = HEADER, "segment emptied");
+        Ok(())
+    }
+}
