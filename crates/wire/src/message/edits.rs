@@ -114,11 +114,9 @@ impl<'a> Iterator for Kept<'a> {
                 return Some(std::mem::take(&mut self.rest));
             };
             let kept = self.take(next.start);
+            // Of a cut that reaches beyond this chunk, the reader keeps the rest for the next one.
             self.take(next.end);
-            // A cut that reaches beyond this chunk is met again in the next one.
-            if self.position >= next.end {
-                self.cut = others;
-            }
+            self.cut = others;
             if !kept.is_empty() {
                 return Some(kept);
             }

@@ -108,6 +108,7 @@ fn an_empty_header_section_has_a_body_and_needs_no_separator() {
         (section.fields().len(), section.body_offset(), section.separator()),
         (0, 2, &b""[..])
     );
+    assert_eq!(HeaderSection::scan(b"\n body\n").body_offset(), 1);
     let section = HeaderSection::scan(b"");
     assert_eq!(
         (section.body_offset(), section.is_complete(), section.separator()),
