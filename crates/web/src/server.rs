@@ -12,8 +12,8 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::serve::Listener;
 use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
 
 use crate::problem::Problem;
 
@@ -44,8 +44,16 @@ impl Site {
     ///
     /// # Errors
     /// What the system says when the socket cannot be used any more.
-    pub async fn serve(self, listener: TcpListener, until: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
-        axum::serve(listener, self.router()).with_graceful_shutdown(until).await
+    pub async fn serve<L>(
+        self,
+        socket: L,
+        until: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()>
+    where
+        L: Listener,
+        L::Addr: std::fmt::Debug,
+    {
+        axum::serve(socket, self.router()).with_graceful_shutdown(until).await
     }
 
     fn router(self) -> Router {
@@ -80,7 +88,8 @@ async fn metrics(State(site): State<Site>) -> Response {
     site.condition.refresh().await;
     let mut text = String::new();
     if prometheus_client::encoding::text::encode(&mut text, &site.registry).is_err() {
-        return (StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written\n").into_response();
+        return (StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written\n")
+            .into_response();
     }
     const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response()

@@ -2,6 +2,7 @@ use std::sync::Mutex;
 
 use prometheus_client::metrics::counter::Counter;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::*;
@@ -38,7 +39,13 @@ async fn ask(condition: Arc<Fake>, requests: &[&str]) -> Vec<String> {
             // the fake client of a test may dial by itself
             #[expect(clippy::disallowed_methods, reason = "a test's own client")]
             let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-            stream.write_all(format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
+            stream
+                .write_all(
+                    format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                        .as_bytes(),
+                )
+                .await
+                .unwrap();
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await.unwrap();
             answers.push(answer);
@@ -59,7 +66,10 @@ async fn readiness_names_what_is_in_the_way() {
     fake.obstacles.lock().unwrap().push("the disk is below its reserve".into());
     let not = ask(fake, &["GET /healthz", "GET /readyz"]).await;
     assert!(not[0].starts_with("HTTP/1.1 200 "));
-    assert!(not[1].starts_with("HTTP/1.1 503 ") && not[1].contains("the disk is below its reserve"), "{not:?}");
+    assert!(
+        not[1].starts_with("HTTP/1.1 503 ") && not[1].contains("the disk is below its reserve"),
+        "{not:?}"
+    );
 }
 
 #[tokio::test]
@@ -71,10 +81,19 @@ async fn metrics_are_brought_up_to_date_before_they_are_shown() {
 
 #[tokio::test]
 async fn everything_else_is_closed_or_is_not_there() {
-    let requests = ["GET /api/v1/queue", "PUT /api/v1/policy", "GET /api/openapi.json", "GET /", "POST /metrics"];
+    let requests = [
+        "GET /api/v1/queue",
+        "PUT /api/v1/policy",
+        "GET /api/openapi.json",
+        "GET /",
+        "POST /metrics",
+    ];
     let answers = ask(Arc::new(Fake::default()), &requests).await;
     let codes: Vec<&str> = answers.iter().map(|answer| answer.split(' ').nth(1).unwrap()).collect();
     assert_eq!(codes, ["401", "401", "404", "404", "405"]);
     assert!(answers[0].to_lowercase().contains("www-authenticate: bearer"));
-    assert!(answers.iter().all(|answer| answer.contains("application/problem+json")), "{answers:?}");
+    assert!(
+        answers.iter().all(|answer| answer.contains("application/problem+json")),
+        "{answers:?}"
+    );
 }

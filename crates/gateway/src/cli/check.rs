@@ -1,0 +1,50 @@
+//! `gatepost check`: the configuration and the policy: errors, then lint findings. It changes nothing.
+
+use std::path::Path;
+
+use clap::Args;
+
+use super::{Done, Status, out, policy, store};
+use crate::config::Config;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The findings as one JSON document.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(arguments: Arguments, config: Option<&Path>) -> Done {
+    let Arguments { json } = arguments;
+    let config = super::load(config, "nothing was started")?;
+    crate::serve::settings::check_files(&config)?;
+    let (revision, document, profile) = store::policy_or_initial(&config).await?;
+    let snapshot = policy::compile(&config, revision, document, profile)?;
+    let findings = snapshot.rules.lint();
+    let remarks = remarks(&config, profile);
+    if json {
+        out::json(&findings)?;
+    } else {
+        let file = config
+            .file
+            .as_ref()
+            .map_or_else(|| "the built-in defaults".to_owned(), |file| file.display().to_string());
+        out::print(&format!("configuration: {file}\nstore: {}\n", config.data_dir.display()));
+        for remark in &remarks {
+            out::print(&format!("{remark}\n"));
+        }
+        policy::report(&findings);
+    }
+    if findings.is_empty() && remarks.is_empty() {
+        if !json {
+            out::print("Everything is in order.\n");
+        }
+        return Ok(Status::Fine);
+    }
+    Ok(Status::Wrong)
+}
+
+/// What is odd about the configuration beside the store it names.
+fn remarks(config: &Config, profile: gatepost_policy::document::Profile) -> Vec<String> {
+    crate::serve::settings::remarks(config, profile)
+}

@@ -1,0 +1,122 @@
+//! What a running gateway does beside mail: it follows the policy, and removes what has been kept long enough.
+//!
+//! A policy that another process applied is in effect as soon as the store tells of it. One that cannot be used
+//! changes nothing: the old one serves on, and the log says why.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatepost_policy::document::Spans;
+use gatepost_policy::snapshot::Snapshot;
+use gatepost_store::embedded::Embedded;
+use gatepost_store::{Clock, Inspect, Settings, StoreError};
+
+use super::{Refused, Shared, settings};
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::supervise::Group;
+
+/// Between two looks for what has been kept long enough.
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Builds the snapshot of a revision under a configuration.
+pub(super) async fn load(
+    store: &Embedded,
+    config: &Config,
+    revision: u64,
+) -> Result<Snapshot, Refused> {
+    let stored = Settings::load(store, revision).await?;
+    let stored = stored.ok_or_else(|| {
+        Refused::Configuration(format!("the store has no revision {revision} of the policy"))
+    })?;
+    let profile = store.profile();
+    Snapshot::build(
+        revision,
+        profile,
+        stored.document,
+        &Spans::default(),
+        settings::tls(config, profile),
+    )
+    .map_err(Refused::Policy)
+}
+
+/// The tasks and what they share.
+#[derive(Clone)]
+pub(super) struct Background {
+    pub(super) store: Embedded,
+    pub(super) shared: Arc<Shared>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+impl Background {
+    pub(super) fn start(self, group: &Group) {
+        self.say_what_is_odd();
+        group.run(self.clone().follow_policy());
+        group.run(self.prune());
+    }
+
+    fn say_what_is_odd(&self) {
+        let config = self.shared.config.load();
+        let snapshot = self.shared.snapshot.load();
+        tracing::info!(
+            revision = snapshot.revision,
+            profile = snapshot.profile.word(),
+            "the policy is in effect"
+        );
+        for remark in settings::remarks(&config, snapshot.profile) {
+            tracing::warn!("{remark}");
+        }
+        if !snapshot.has_domains() {
+            tracing::warn!(
+                "no domain is ours, so no inbound mail is taken; add a [[domain]] to the policy"
+            );
+        }
+        if !snapshot.has_sources() {
+            tracing::warn!(
+                "nobody may send out through this gateway; add an [[outbound_source]] to the policy"
+            );
+        }
+    }
+
+    async fn follow_policy(self) {
+        // what was in the store when the gateway was put together may be old by now
+        let mut known = self.shared.snapshot.load().revision;
+        loop {
+            let revision = self.store.changed_revision(known).await;
+            let config = self.shared.config.load_full();
+            match load(&self.store, &config, revision).await {
+                Ok(snapshot) => {
+                    self.shared.snapshot.store(Arc::new(snapshot));
+                    self.metrics.reloaded(true);
+                    tracing::info!(revision, "the policy is in effect");
+                    known = revision;
+                }
+                Err(Refused::StoreFailed(why)) => {
+                    tracing::error!(revision, cause = %why, "the policy cannot be read; the old one serves on");
+                    self.clock.sleep_until(self.clock.now().plus(Duration::from_secs(1))).await;
+                }
+                Err(why) => {
+                    self.metrics.reloaded(false);
+                    tracing::error!(revision, cause = %why, "the policy cannot be used; the old one serves on");
+                    known = revision;
+                }
+            }
+        }
+    }
+
+    async fn prune(self) {
+        loop {
+            let keep = settings::retention(&self.shared.config.load());
+            match self.store.prune(self.clock.now(), keep).await {
+                Ok(removed) => tracing::debug!(?removed, "what was kept long enough is removed"),
+                Err(why) => say_not_removed(&why),
+            }
+            self.clock.sleep_until(self.clock.now().plus(HOUR)).await;
+        }
+    }
+}
+
+fn say_not_removed(why: &StoreError) {
+    tracing::error!(cause = %crate::cli::chain(why), "what was kept long enough could not be removed");
+}
