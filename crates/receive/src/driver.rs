@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     intake::Intake,
     observe::Anomaly,
-    pace::{MEDIUM_READ, Pace, Patience},
+    pace::{MEDIUM_READ, Moved, Pace, Patience},
     receiver::Shared,
     reply,
     settings::{ListenerSettings, ServerSettings},
@@ -106,7 +106,7 @@ impl Visit {
         let mut pace = Pace::command(timeouts);
         machine.greeting().write_to(&mut out);
         loop {
-            let next = steps(&mut machine, &mut buffer, &mut intake, &mut out).await;
+            let (next, moved) = steps(&mut machine, &mut buffer, &mut intake, &mut out).await;
             self.say(&mut inbound.io, &mut out).await?;
             match next {
                 Next::Read => {}
@@ -121,7 +121,7 @@ impl Visit {
                     intake.secured(inbound.tls.clone());
                 }
             }
-            pace.turn(machine.in_body(), timeouts);
+            pace.turn(machine.in_body(), moved, timeouts);
             if !machine.in_body() {
                 buffer.shrink(KEPT);
             }
@@ -231,14 +231,16 @@ enum Read {
     TooSlow,
 }
 
-/// Takes every step that the bytes at hand allow.
+/// Takes every step that the bytes at hand allow, and says whether there was one.
 async fn steps(
     machine: &mut Session,
     buffer: &mut Buffer,
     intake: &mut Intake,
     out: &mut Vec<u8>,
-) -> Next {
+) -> (Next, Moved) {
+    let mut moved = Moved::No;
     while let Some(step) = machine.take(buffer) {
+        moved = Moved::Yes;
         match step {
             Step::Say(reply) => reply.write_to(out),
             Step::Reset(reply) => {
@@ -249,11 +251,11 @@ async fn steps(
                 intake.reset();
                 reply.write_to(out);
                 // Behind QUIT nobody has anything to say any more.
-                return Next::Close { linger: !reply.is_positive() };
+                return (Next::Close { linger: !reply.is_positive() }, moved);
             }
             Step::Upgrade(reply) => {
                 reply.write_to(out);
-                return Next::Upgrade;
+                return (Next::Upgrade, moved);
             }
             Step::AskMail { params, .. } => answer(machine, intake.mail(&params), out),
             Step::AskRcpt { to, .. } => answer(machine, intake.rcpt(&to), out),
@@ -267,7 +269,7 @@ async fn steps(
             Step::BodyEnd(envelope) => Reply::from(intake.end(*envelope).await).write_to(out),
         }
     }
-    Next::Read
+    (Next::Read, moved)
 }
 
 fn answer(machine: &mut Session, answer: Result<(), Reply>, out: &mut Vec<u8>) {

@@ -32,19 +32,27 @@ pub(crate) enum Patience {
     Lost,
 }
 
+/// Whether the session took a step since the last time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Moved {
+    Yes,
+    No,
+}
+
 impl Pace {
     /// A command line comes next.
     pub(crate) fn command(timeouts: &Timeouts) -> Self {
         Self::Command { until: Instant::now() + timeouts.command }
     }
 
-    /// Says what comes next, after a step was taken.
-    pub(crate) fn turn(&mut self, in_body: bool, timeouts: &Timeouts) {
+    /// Says what comes next. The deadline of a command moves only where the session did.
+    pub(crate) fn turn(&mut self, in_body: bool, moved: Moved, timeouts: &Timeouts) {
         match (&self, in_body) {
             (Self::Body { .. }, true) => {}
             (Self::Command { .. }, true) => {
                 *self = Self::Body { window_ends: Instant::now() + timeouts.body_window, bytes: 0 };
             }
+            (Self::Command { .. }, false) if moved == Moved::No => {}
             (Self::Command { .. } | Self::Body { .. }, false) => *self = Self::command(timeouts),
         }
     }
@@ -104,6 +112,8 @@ mod tests {
         let mut pace = Pace::command(&timeouts);
         let deadline = pace.deadline();
         pace.came(1);
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        pace.turn(false, Moved::No, &timeouts);
         assert_eq!(pace.deadline(), deadline);
         assert_eq!(pace.expired(&timeouts), Patience::Lost);
     }
@@ -116,7 +126,7 @@ mod tests {
             ..Timeouts::default()
         };
         let mut pace = Pace::command(&timeouts);
-        pace.turn(true, &timeouts);
+        pace.turn(true, Moved::Yes, &timeouts);
         pace.came(1000);
         assert_eq!(pace.expired(&timeouts), Patience::Left);
         pace.came(999);

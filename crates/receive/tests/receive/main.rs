@@ -1,0 +1,6 @@
+//! Real SMTP sessions over loopback sockets into a real store.
+
+mod limits;
+mod messages;
+mod tls;
+mod world;
