@@ -317,12 +317,7 @@ impl<S: Security> Conn<S> {
     /// # Errors
     /// The session is of no use any more. No message has failed (decision 23).
     pub async fn ready_for_next(&mut self) -> Result<(), Failure> {
-        self.line.expect_silence(Stage::Mail)?;
-        if self.line.broken {
-            let detail = "the last transaction on the session was not ended";
-            return Err(Failure::new(Stage::Mail, Why::ConnectionLost, detail));
-        }
-        permit::reset(&mut self.line).await
+        permit::ready(&mut self.line).await
     }
 
     /// Says goodbye.

@@ -45,12 +45,21 @@ pub(crate) struct Line {
     unread: Buffer,
     unsent: Vec<u8>,
     outstanding: usize,
+    ended: bool,
     pub(crate) target: Target,
     pub(crate) timeouts: Timeouts,
-    /// Something was begun and not ended: the connection cannot be used again.
-    pub(crate) broken: bool,
+    pub(crate) state: State,
+}
+
+/// Whether a connection can carry a transaction.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum State {
+    /// Yes.
+    Idle,
     /// A transaction was left open: RSET comes before the next one.
-    pub(crate) needs_reset: bool,
+    NeedsReset,
+    /// Something failed, or was begun and not ended: nothing more may be said here.
+    Broken,
 }
 
 impl Line {
@@ -60,10 +69,10 @@ impl Line {
             unread: Buffer::default(),
             unsent: Vec::new(),
             outstanding: 0,
+            ended: false,
             target,
             timeouts,
-            broken: false,
-            needs_reset: false,
+            state: State::Idle,
         }
     }
 
@@ -103,7 +112,7 @@ impl Line {
     /// Writes what was queued.
     pub(crate) async fn send(&mut self, stage: Stage) -> Result<(), Failure> {
         if self.has_unread() {
-            return Err(desync(stage));
+            return Err(self.broken_by(desync(stage)));
         }
         self.flush(stage).await
     }
@@ -136,14 +145,16 @@ impl Line {
             self.io.write_all(&self.unsent).await?;
             self.io.flush().await
         };
-        let written = match timeout(self.timeouts.command, writing).await {
-            Ok(written) => written,
-            Err(_) => return Err(silent(stage, self.timeouts.command)),
+        let Ok(written) = timeout(self.timeouts.command, writing).await else {
+            return Err(self.broken_by(silent(stage, self.timeouts.command)));
         };
         self.unsent.clear();
         match written {
             Ok(()) => Ok(()),
-            Err(error) => Err(self.last_words(stage).unwrap_or_else(|| lost(stage, &error))),
+            Err(error) => {
+                let failure = self.last_words(stage).unwrap_or_else(|| lost(stage, &error));
+                Err(self.broken_by(failure))
+            }
         }
     }
 
@@ -163,15 +174,13 @@ impl Line {
         limit: Duration,
     ) -> Result<Response, Failure> {
         let response = match timeout(limit, self.read_reply(stage)).await {
-            Ok(response) => response?,
-            Err(_) => return Err(silent(stage, limit)),
+            Ok(Ok(response)) => response,
+            Ok(Err(failure)) => return Err(self.broken_by(failure)),
+            Err(_) => return Err(self.broken_by(silent(stage, limit))),
         };
         self.outstanding = self.outstanding.saturating_sub(1);
-        if self.outstanding == 0 && self.has_unread() {
-            self.broken = true;
-        }
         if response.code == 421 {
-            return Err(Failure::replied(stage, Why::RemoteReply, response));
+            return Err(self.broken_by(Failure::replied(stage, Why::RemoteReply, response)));
         }
         Ok(response)
     }
@@ -198,14 +207,20 @@ impl Line {
 
     /// Makes sure that nothing came in while no reply was owed. Does not wait.
     pub(crate) fn expect_silence(&mut self, stage: Stage) -> Result<(), Failure> {
-        if self.has_unread() {
-            return Err(desync(stage));
-        }
-        match self.poll_unread() {
-            Arrived::Nothing => Ok(()),
-            Arrived::Bytes => Err(self.unasked(stage)),
-            Arrived::End => Err(closed(stage)),
-        }
+        let failure = if self.has_unread() || self.poll_unread() == Arrived::Bytes {
+            self.unasked(stage)
+        } else if self.ended {
+            closed(stage)
+        } else {
+            return Ok(());
+        };
+        Err(self.broken_by(failure))
+    }
+
+    /// Marks the connection: after a failure nothing more may be said on it.
+    fn broken_by(&mut self, failure: Failure) -> Failure {
+        self.state = State::Broken;
+        failure
     }
 
     /// What to say of bytes that came unasked: a complete negative reply is the
@@ -230,13 +245,16 @@ impl Line {
                 self.unread.filled(read);
                 Arrived::Bytes
             }
-            Poll::Ready(Ok(()) | Err(_)) => Arrived::End,
+            Poll::Ready(Ok(()) | Err(_)) => {
+                self.ended = true;
+                Arrived::Nothing
+            }
         }
     }
 
     /// Says QUIT and closes. Nothing depends on the answer, so it gets little time.
     pub(crate) async fn quit(mut self) {
-        if self.broken || self.has_unread() || !self.unsent.is_empty() {
+        if self.state == State::Broken || self.has_unread() || !self.unsent.is_empty() {
             return;
         }
         let goodbye = async {
@@ -251,7 +269,6 @@ impl Line {
 enum Arrived {
     Nothing,
     Bytes,
-    End,
 }
 
 fn desync(stage: Stage) -> Failure {
@@ -274,4 +291,28 @@ fn silent(stage: Stage, limit: Duration) -> Failure {
     let why = if stage == Stage::Tls { Why::TlsTimeout } else { Why::ConnectionLost };
     let detail = format!("the host said nothing within {} s", limit.as_secs_f32());
     Failure::new(stage, why, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn l13_a_command_with_a_line_end_in_it_is_never_written() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let target = Target { host: "mx.test".into(), address, source: None };
+        let limit = Duration::from_secs(20);
+        let timeouts = Timeouts { connect: limit, tls: limit, command: limit };
+        let socket = tokio::net::TcpSocket::new_v4().unwrap().connect(address).await.unwrap();
+        let mut line = Line::new(Io::plain(socket), target, timeouts);
+        for bad in ["RCPT TO:<a\r\nDATA>", "RCPT TO:<a\nb>", "RCPT TO:<a\rb>", "RCPT TO:<a\0b>"] {
+            let failure = line.queue(Stage::Rcpt, bad).unwrap_err();
+            assert_eq!(failure.why, Why::PolicyBroken, "{bad:?}");
+        }
+        assert!(line.unsent().is_empty());
+        assert_eq!(line.outstanding, 0);
+    }
 }

@@ -5,7 +5,7 @@
 //! (in one go where the host takes pipelined commands), then the body, and leaves
 //! the session ready for another transaction, or marked as broken.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, time::Duration};
 
 use gatepost_policy::evidence::{Stage, Why};
 use gatepost_wire::{
@@ -16,7 +16,10 @@ use gatepost_wire::{
     reply::Response,
 };
 
-use super::{command, line::Line};
+use super::{
+    command,
+    line::{Line, State},
+};
 use crate::failure::Failure;
 
 /// The sender of a transaction.
@@ -94,12 +97,7 @@ impl<'a, S> Permit<'a, S> {
         recipients: &[Rcpt<'_>],
     ) -> Result<Envelope<'a, S>, Failure> {
         let Self { line, extensions, .. } = self;
-        line.expect_silence(Stage::Mail)?;
-        if line.broken {
-            let detail = "the last transaction on the session was not ended";
-            return Err(Failure::new(Stage::Mail, Why::ConnectionLost, detail));
-        }
-        reset(line).await?;
+        ready(line).await?;
         let sender = command::mail(mail, extensions)?;
         let recipients = recipients
             .iter()
@@ -107,7 +105,7 @@ impl<'a, S> Permit<'a, S> {
             .collect::<Result<Vec<String>, Failure>>()?;
         // From here to the end of the transaction the session can be used by nothing
         // else; if this future is dropped on the way, it stays so.
-        line.broken = true;
+        line.state = State::Broken;
         let answers = if extensions.pipelining {
             pipelined(line, &sender, &recipients).await?
         } else {
@@ -122,6 +120,8 @@ struct Answers {
     mail: Response,
     recipients: Vec<Response>,
     data: Option<Response>,
+    /// The session ended behind a refused sender: the refusal stands all the same.
+    lost: bool,
 }
 
 async fn pipelined(
@@ -137,12 +137,26 @@ async fn pipelined(
     line.send(Stage::Mail).await?;
     let limit = line.timeouts.command;
     let mail = expect_answer(Stage::Mail, line.reply(Stage::Mail, limit).await?)?;
-    let mut replies = Vec::with_capacity(recipients.len());
-    for _ in recipients {
+    let rest = rest_of_envelope(line, recipients.len(), limit).await;
+    match rest {
+        Ok((recipients, data)) => Ok(Answers { mail, recipients, data: Some(data), lost: false }),
+        Err(_) if !mail.is_positive() => {
+            Ok(Answers { mail, recipients: Vec::new(), data: None, lost: true })
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+async fn rest_of_envelope(
+    line: &mut Line,
+    recipients: usize,
+    limit: Duration,
+) -> Result<(Vec<Response>, Response), Failure> {
+    let mut replies = Vec::with_capacity(recipients);
+    for _ in 0..recipients {
         replies.push(expect_answer(Stage::Rcpt, line.reply(Stage::Rcpt, limit).await?)?);
     }
-    let data = line.reply(Stage::Data, limit).await?;
-    Ok(Answers { mail, recipients: replies, data: Some(data) })
+    Ok((replies, line.reply(Stage::Data, limit).await?))
 }
 
 async fn one_by_one(
@@ -153,7 +167,7 @@ async fn one_by_one(
     let mail = expect_answer(Stage::Mail, line.ask(Stage::Mail, sender).await?)?;
     let mut replies = Vec::with_capacity(recipients.len());
     if !mail.is_positive() {
-        return Ok(Answers { mail, recipients: replies, data: None });
+        return Ok(Answers { mail, recipients: replies, data: None, lost: false });
     }
     for recipient in recipients {
         replies.push(expect_answer(Stage::Rcpt, line.ask(Stage::Rcpt, recipient).await?)?);
@@ -163,7 +177,7 @@ async fn one_by_one(
     } else {
         None
     };
-    Ok(Answers { mail, recipients: replies, data })
+    Ok(Answers { mail, recipients: replies, data, lost: false })
 }
 
 /// A reply to `MAIL`, `RCPT` or the end of a body is 2xx, 4xx or 5xx (RFC 5321
@@ -178,7 +192,7 @@ fn expect_answer(stage: Stage, response: Response) -> Result<Response, Failure> 
 
 impl Answers {
     async fn judge<S>(self, line: &mut Line) -> Result<Envelope<'_, S>, Failure> {
-        let Self { mail, recipients, data } = self;
+        let Self { mail, recipients, data, lost } = self;
         let wanted = mail.is_positive() && recipients.iter().any(Response::is_positive);
         match data {
             Some(data) if data.is_intermediate() && wanted => {
@@ -187,9 +201,7 @@ impl Answers {
                 return Ok(Envelope::Open { recipients, body });
             }
             Some(data) if data.is_intermediate() => {
-                // RFC 2920 section 3.1: a host may want a body although it has taken no
-                // recipient. It gets an empty one, which it must refuse.
-                finish_empty(line).await?;
+                end_unwanted(line, &recipients).await;
             }
             Some(data) if wanted => {
                 let data = expect_refusal(data)?;
@@ -200,7 +212,9 @@ impl Answers {
                     recipients,
                 });
             }
-            Some(_) | None => leave_open(line)?,
+            Some(_) => leave_open(line)?,
+            None if lost => {}
+            None => leave_open(line)?,
         }
         Ok(if mail.is_positive() {
             Envelope::Refused { stage: Stage::Rcpt, response: None, recipients }
@@ -219,41 +233,65 @@ fn expect_refusal(response: Response) -> Result<Response, Failure> {
     }
 }
 
-async fn finish_empty(line: &mut Line) -> Result<(), Failure> {
-    line.unsent().extend_from_slice(b".\r\n");
-    line.flush_end(Stage::Data).await?;
-    let limit = line.timeouts.command.saturating_mul(2);
-    let response = line.reply(Stage::Data, limit).await?;
-    if response.is_positive() {
-        // An empty message for nobody was taken: the session cannot be trusted.
-        return Err(Failure::replied(Stage::Data, Why::ReplyMalformed, response));
+/// Answers a host that wants a body although nobody is to get one. Where it took no
+/// recipient it gets an empty one, which it must refuse (RFC 2920 section 3.1). Where
+/// it took recipients after refusing the sender, an empty body could become an empty
+/// message: the session ends without one. What was refused stays refused either way.
+async fn end_unwanted(line: &mut Line, recipients: &[Response]) {
+    if recipients.iter().any(Response::is_positive) {
+        return;
     }
-    leave_open(line)
+    line.unsent().extend_from_slice(b".\r\n");
+    if line.flush_end(Stage::Data).await.is_err() {
+        return;
+    }
+    let limit = line.timeouts.command.saturating_mul(2);
+    let refused = matches!(
+        line.reply(Stage::Data, limit).await,
+        Ok(response) if response.is_transient() || response.is_permanent()
+    );
+    if refused {
+        // A failure here is only that the session cannot be used again, and it says so.
+        leave_open(line).ok();
+    }
 }
 
 /// Ends a transaction without a body. `RSET` is left to the next one, so that a
-/// session with nothing more to carry saves the round trip.
+/// session with nothing more to carry saves the round trip. A host that hung up after
+/// its refusal has refused nevertheless; one that says more than it was asked has
+/// lost step, and its refusal may be about something else.
 fn leave_open(line: &mut Line) -> Result<(), Failure> {
-    line.expect_silence(Stage::Rcpt)?;
-    line.needs_reset = true;
-    line.broken = false;
-    Ok(())
+    match line.expect_silence(Stage::Rcpt) {
+        Ok(()) => {
+            line.state = State::NeedsReset;
+            Ok(())
+        }
+        Err(failure) if failure.why == Why::ResponseInjection => Err(failure),
+        Err(_) => Ok(()),
+    }
 }
 
-/// Resets a transaction that was left open.
-pub(super) async fn reset(line: &mut Line) -> Result<(), Failure> {
-    if !line.needs_reset {
-        return Ok(());
+/// Makes sure that a transaction can begin: the last one ended, nothing came in
+/// since, and one that was left open is reset.
+pub(super) async fn ready(line: &mut Line) -> Result<(), Failure> {
+    match line.state {
+        State::Idle => line.expect_silence(Stage::Mail),
+        State::NeedsReset => {
+            line.expect_silence(Stage::Mail)?;
+            line.state = State::Broken;
+            let response = line.ask(Stage::Mail, "RSET").await?;
+            if !response.is_positive() {
+                return Err(Failure::replied(Stage::Mail, Why::RemoteReply, response));
+            }
+            line.expect_silence(Stage::Mail)?;
+            line.state = State::Idle;
+            Ok(())
+        }
+        State::Broken => {
+            let detail = "something on the session failed, or was begun and not ended, before";
+            Err(Failure::new(Stage::Mail, Why::ConnectionLost, detail))
+        }
     }
-    line.broken = true;
-    let response = line.ask(Stage::Mail, "RSET").await?;
-    if !response.is_positive() {
-        return Err(Failure::replied(Stage::Mail, Why::RemoteReply, response));
-    }
-    line.expect_silence(Stage::Mail)?;
-    line.needs_reset = false;
-    line.broken = false;
-    Ok(())
 }
 
 /// Where a message is written to, after 354. Dropped before [`Self::finish`], it
@@ -294,12 +332,14 @@ impl<S> Body<'_, S> {
         line.flush_end(Stage::Data).await?;
         let limit = line.timeouts.command.saturating_mul(2);
         let response = expect_answer(Stage::Data, line.reply(Stage::Data, limit).await?)?;
-        line.broken = line.has_unread();
+        if !line.has_unread() {
+            line.state = State::Idle;
+        }
         Ok(response)
     }
 }
 
 fn unsendable(error: &impl std::fmt::Display) -> Failure {
     let detail = format!("the message cannot be sent: {error}");
-    Failure::new(Stage::Data, Why::PolicyBroken, detail)
+    Failure::new(Stage::Data, Why::MessageUnreadable, detail)
 }

@@ -87,15 +87,16 @@ impl Hickory {
                     .collect();
                 Ok(if records.is_empty() { Found::NoData } else { Found::Records(records) })
             }
-            Err(NetError::Dns(DnsError::NoRecordsFound(none))) => match none.response_code {
-                ResponseCode::NXDomain => Ok(Found::NoName),
-                ResponseCode::NoError => Ok(Found::NoData),
-                #[expect(
-                    clippy::wildcard_enum_match_arm,
-                    reason = "the library's list is long, and every other code is a failure"
-                )]
-                code => Err(LookupError::Temporary(format!("the DNS server answered {code}"))),
-            },
+            Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
+                if none.response_code == ResponseCode::NXDomain {
+                    Ok(Found::NoName)
+                } else if none.response_code == ResponseCode::NoError {
+                    Ok(Found::NoData)
+                } else {
+                    let code = none.response_code;
+                    Err(LookupError::Temporary(format!("the DNS server answered {code}")))
+                }
+            }
             Err(error) => Err(LookupError::Temporary(error.to_string())),
         }
     }
@@ -134,10 +135,12 @@ impl Resolver for Hickory {
             Found::NoData => return Ok(MxAnswer::NoMx),
             Found::NoName => return Ok(MxAnswer::NoDomain),
         };
-        let hosts = records.iter().filter_map(|record| match record {
-            RData::MX(mx) => Some((mx.preference, mx.exchange.to_ascii())),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "only MX records were asked for")]
-            _ => None,
+        let hosts = records.iter().filter_map(|record| {
+            if let RData::MX(mx) = record {
+                Some((mx.preference, mx.exchange.to_ascii()))
+            } else {
+                None
+            }
         });
         Ok(answer(hosts))
     }

@@ -18,7 +18,10 @@ use rustls::{
     crypto::CryptoProvider,
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
-use x509_parser::{certificate::X509Certificate, prelude::FromDer, public_key::PublicKey};
+use x509_parser::{
+    certificate::X509Certificate, extensions::ParsedExtension,
+    oid_registry::OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS, prelude::FromDer, public_key::PublicKey,
+};
 
 use super::words;
 
@@ -257,19 +260,32 @@ fn refused_chain(
     if !matches!(word, Why::CertUntrusted | Why::CertUnsupported) {
         return Refusal { why: word, detail: error.to_string() };
     }
-    let last = intermediates.last().unwrap_or(end_entity);
     if self_issued(end_entity) {
         let detail = format!("the certificate is signed by itself and not trusted here ({error})");
         return Refusal { why: Why::CertUntrusted, detail };
     }
-    if word == Why::CertUntrusted && intermediates.is_empty() && !self_issued(last) {
-        let issuer = issuer(last).unwrap_or_default();
+    if word == Why::CertUntrusted && intermediates.is_empty() && points_to_issuer(end_entity) {
+        let issuer = issuer(end_entity).unwrap_or_default();
         let detail = format!(
-            "the issuer of the certificate, {issuer:?}, was not sent and is not trusted here"
+            "the host did not send the certificate of the issuer, {issuer:?}, which is not a root here"
         );
         return Refusal { why: Why::CertIncompleteChain, detail };
     }
     Refusal { why: word, detail: error.to_string() }
+}
+
+/// Whether a certificate says where its issuer's certificate is found, as those of
+/// public authorities do. Without that, an intermediate that was not sent cannot be
+/// told from a private root that nobody here trusts.
+fn points_to_issuer(certificate: &CertificateDer<'_>) -> bool {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { return false };
+    parsed.extensions().iter().any(|extension| {
+        matches!(
+            extension.parsed_extension(),
+            ParsedExtension::AuthorityInfoAccess(access)
+                if access.iter().any(|entry| entry.access_method == OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS)
+        )
+    })
 }
 
 fn self_issued(certificate: &CertificateDer<'_>) -> bool {

@@ -15,6 +15,10 @@ pub(crate) fn of_io(error: &io::Error) -> Why {
 
 /// The word for what the TLS library reports, certificates aside (the verifier has
 /// the better word for those).
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the library's list is open, and everything else is one word here"
+)]
 pub(crate) fn of_tls(error: &Error) -> Why {
     match error {
         Error::AlertReceived(AlertDescription::ProtocolVersion)
@@ -34,15 +38,15 @@ pub(crate) fn of_tls(error: &Error) -> Why {
         Error::NoCertificatesPresented | Error::UnsupportedNameType => Why::CertUnsupported,
         Error::FailedToGetCurrentTime | Error::FailedToGetRandomBytes => Why::PolicyBroken,
         // An alert, or bytes that are no TLS, which our side answers with an alert.
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "the library's list is open, and everything else is one word here"
-        )]
         _ => Why::TlsAlert,
     }
 }
 
 /// The word for a certificate that does not verify.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the library's list is open, and everything else is one word here"
+)]
 pub(crate) fn of_certificate(error: &CertificateError) -> Why {
     match error {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => Why::CertExpired,
@@ -57,10 +61,6 @@ pub(crate) fn of_certificate(error: &CertificateError) -> Why {
         CertificateError::UnknownIssuer
         | CertificateError::BadSignature
         | CertificateError::Revoked => Why::CertUntrusted,
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "the library's list is open, and everything else is one word here"
-        )]
         _ => Why::CertUnsupported,
     }
 }
