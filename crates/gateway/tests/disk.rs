@@ -122,6 +122,15 @@ fn fail_and_recover(number: usize, run: &Run) -> Option<Seen> {
     });
     // Deliveries are written down too, so a fault that began late still meets a call.
     pause(Duration::from_millis(300));
+    let ready = ready(&gateway);
+    let alive = gateway
+        .child
+        .as_mut()
+        .is_some_and(|child| child.try_wait().is_ok_and(|ended| ended.is_none()));
+    assert!(alive, "run {number}: the process ended");
+    gateway.kill();
+    strace.wait().expect("strace ends with what it traced");
+
     let failures = failed_calls(&trace);
     assert!(
         !failures.is_empty(),
@@ -129,12 +138,8 @@ fn fail_and_recover(number: usize, run: &Run) -> Option<Seen> {
         run.files,
         run.calls
     );
-    let first_flush = failures
-        .iter()
-        .filter(|failure| failure.flush_of_mail)
-        .map(|failure| failure.at)
-        .reduce(f64::min);
-    if let Some(at) = first_flush {
+    let flushes = failures.iter().filter(|failure| failure.flush_of_mail);
+    if let Some(at) = flushes.map(|failure| failure.at).reduce(f64::min) {
         for message in outcomes.iter().filter(|message| message.taken) {
             assert!(
                 message.began < at + GRACE,
@@ -142,13 +147,8 @@ fn fail_and_recover(number: usize, run: &Run) -> Option<Seen> {
                 message.id
             );
         }
-        assert!(!ready(&gateway), "run {number}: ready after a flush had failed");
+        assert!(!ready, "run {number}: ready after a flush had failed");
     }
-    let alive = gateway
-        .child
-        .as_mut()
-        .is_some_and(|child| child.try_wait().is_ok_and(|ended| ended.is_none()));
-    assert!(alive, "run {number}: the process ended");
     let log = gateway.log();
     assert!(!log.contains("panicked"), "run {number}: a panic in the log");
     assert!(
@@ -157,8 +157,6 @@ fn fail_and_recover(number: usize, run: &Run) -> Option<Seen> {
         run.error
     );
 
-    gateway.kill();
-    strace.wait().expect("strace ends with what it traced");
     gateway.start();
     listen(&gateway, 11, &arrived);
     let wanted: Vec<&str> = warm_up

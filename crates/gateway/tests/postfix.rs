@@ -7,7 +7,6 @@
 use std::fs::{self, File};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::unix::fs::chown;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -32,7 +31,8 @@ mod outside {
             }
         };
         expect("220");
-        let message = "From: <you@acme.test>\r\nSubject: to a real Postfix\r\n\r\n.dots and text\r\n..\r\n.\r\n";
+        // two lines that begin with dots, stuffed
+        let message = "From: <you@acme.test>\r\nSubject: to a real Postfix\r\n\r\n..dots and text\r\n...\r\n.\r\n";
         let to = format!("RCPT TO:<{to}>\r\n");
         for (line, code) in [
             ("EHLO acme.test\r\n", "250"),
@@ -157,7 +157,7 @@ fn delivered(gateway: &Gateway) -> serde_json::Value {
 /// A running Postfix; it ends with this value.
 struct Postfix {
     folder: tempfile::TempDir,
-    master: Child,
+    starter: Child,
 }
 
 /// Users that base-passwd makes on every Debian and that nothing here uses otherwise: (name, id).
@@ -190,16 +190,14 @@ impl Postfix {
             .expect("master.cf");
         let output = File::create(folder.path().join("log")).expect("the log");
         let errors = output.try_clone().expect("the log, twice");
-        let master = command
+        let starter = command
             .args(["-c".into(), folder.path().join("etc"), "start-fg".into()])
-            // a group of its own: its master signals the whole group when it ends
-            .process_group(0)
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors)
             .spawn()
             .expect("postfix runs");
-        let postfix = Self { folder, master };
+        let postfix = Self { folder, starter };
         wait_for("postfix to listen", Duration::from_secs(60), || {
             TcpStream::connect_timeout(&SocketAddr::new(address, port), Duration::from_secs(1))
                 .is_ok_and(|_| true)
@@ -248,11 +246,17 @@ impl Drop for Postfix {
         if std::thread::panicking() {
             outside::gateway::say(&format!("the log of postfix:\n{}", self.log_of_all()));
         }
-        // SIGTERM makes the master end its services; SIGKILL would leave them to find out by themselves.
-        let term =
-            Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.master.id())).status();
-        let ended = self.master.wait();
-        assert!((term.is_ok() && ended.is_ok()) || std::thread::panicking(), "{term:?} {ended:?}");
+        // SIGTERM makes the master end its services; SIGKILL would leave them to find out by themselves. The process
+        // that was started is the one that waits for the master, which is in a session of its own.
+        let master =
+            fs::read_to_string(self.folder.path().join("spool/pid/master.pid")).unwrap_or_default();
+        let master = master.trim().to_owned();
+        let told = Command::new("sh").arg("-c").arg(format!("kill -TERM {master}")).status();
+        let ended = self.starter.wait();
+        wait_for("postfix to end", Duration::from_secs(20), || {
+            !Path::new("/proc").join(&master).exists()
+        });
+        assert!((told.is_ok() && ended.is_ok()) || std::thread::panicking(), "{told:?} {ended:?}");
     }
 }
 

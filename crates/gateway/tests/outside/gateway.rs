@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -39,10 +39,10 @@ impl Gateway {
         }
         let runtime = Runtime::new().expect("a runtime");
         let dns = runtime
-            .block_on(DnsServer::start(zone, (Ipv4Addr::LOCALHOST, 0).into()))
+            .block_on(DnsServer::start(zone, (net.ip(200), 0).into()))
             .expect("a DNS server");
         let smtp = SocketAddr::new(net.ip(1), free_port(&net));
-        let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, free_loopback_port()));
+        let admin = SocketAddr::new(net.ip(2), free_port(&net));
         let config = format!(
             "hostname = \"gateway.acme.test\"\ndata_dir = \"data\"\n\
              [[listener]]\naddress = \"{smtp}\"\ntls = \"starttls\"\n\
@@ -194,11 +194,5 @@ fn greets(address: SocketAddr) -> bool {
 
 fn free_port(net: &Net) -> u16 {
     let probe = std::net::TcpListener::bind((net.ip(1), 0)).expect("loopback can be bound");
-    probe.local_addr().expect("a bound socket has an address").port()
-}
-
-fn free_loopback_port() -> u16 {
-    let probe =
-        std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback can be bound");
     probe.local_addr().expect("a bound socket has an address").port()
 }
