@@ -2,14 +2,13 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// What came out, or what was wrong, and what was left behind the end.
+type Ended = Option<(Result<Vec<u8>, BodyError>, Vec<u8>)>;
+
 const WIDE: BodyLimits = BodyLimits { message: 1 << 30, header_section: 1 << 20 };
 
 /// Feeds `input` in parts cut at `cuts` and gives what came out and what was left behind the end.
-fn data(
-    input: &[u8],
-    cuts: &[usize],
-    limits: BodyLimits,
-) -> Option<(Result<Vec<u8>, BodyError>, Vec<u8>)> {
+fn data(input: &[u8], cuts: &[usize], limits: BodyLimits) -> Ended {
     let mut decoder = DataDecoder::new(limits);
     let (mut buffer, mut out) = (Buffer::new(), Vec::new());
     let mut from = 0;
@@ -32,7 +31,7 @@ fn data(
     None
 }
 
-fn whole(input: &[u8]) -> Option<(Result<Vec<u8>, BodyError>, Vec<u8>)> {
+fn whole(input: &[u8]) -> Ended {
     data(input, &[], WIDE)
 }
 
@@ -46,7 +45,7 @@ fn bdat(chunks: &[&[u8]], limits: BodyLimits) -> Result<Vec<u8>, BodyError> {
             match decoder.next(&mut buffer) {
                 Some(Piece::Bytes(bytes)) => out.extend_from_slice(bytes),
                 Some(Piece::Broken(_)) => {
-                    assert!(decoder.next(&mut buffer).is_none_or(|piece| piece == Piece::End))
+                    assert!(decoder.next(&mut buffer).is_none_or(|piece| piece == Piece::End));
                 }
                 Some(Piece::End) | None => {}
             }

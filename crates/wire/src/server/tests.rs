@@ -3,6 +3,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::reply::EnhancedCode;
 
+mod model;
+
 const EHLO: &[u8] = b"EHLO client.example\r\n";
 const MAIL: &[u8] = b"MAIL FROM:<a@client.example>\r\n";
 const RCPT: &[u8] = b"RCPT TO:<b@acme.example>\r\n";
@@ -55,7 +57,7 @@ fn drive(session: &mut Session, input: &[u8], cuts: &[usize]) -> Seen {
                     return seen;
                 }
                 Step::AskMail { .. } => {
-                    seen.said.extend(session.answer(Ok(())).map(|reply| reply.to_string()))
+                    seen.said.extend(session.answer(Ok(())).map(|reply| reply.to_string()));
                 }
                 Step::AskRcpt { to, .. } => {
                     let refused = format!("{to:?}").contains("refused");
@@ -89,7 +91,12 @@ fn talk(input: &[&[u8]]) -> Seen {
 fn codes(seen: &Seen) -> Vec<&str> {
     seen.said
         .iter()
-        .map(|line| line.get(..9).filter(|head| head.as_bytes()[5] == b'.').unwrap_or(&line[..3]))
+        .map(|line| {
+            line.get(..9)
+                .filter(|head| head.as_bytes()[5] == b'.')
+                .or_else(|| line.get(..3))
+                .unwrap_or(line)
+        })
         .collect()
 }
 
