@@ -275,11 +275,8 @@ pub(crate) fn demands(
     settings: &TlsSettings,
 ) -> (Vec<Demand>, Vec<Warning>) {
     let mut odd = vec![];
-    let mut levels = walk
-        .draft
-        .written
-        .iter()
-        .filter_map(|written| Some((written, written.field.asked()?)));
+    let mut levels =
+        walk.draft.written.iter().filter_map(|written| Some((written, written.field.asked()?)));
     let decided = match levels.next() {
         None => Demand::new(settings.default_level, Source::Default),
         Some((first, asked)) => {
@@ -310,8 +307,8 @@ pub(crate) fn demands(
 /// The first submitted field becomes one more demand where it is stricter.
 fn raise(demands: &mut Vec<Demand>, facts: &Facts, odd: &mut Vec<Warning>) {
     let Some(field) = facts.headers.named(level::FIELD).next() else { return };
-    let asked = level::read_value(facts.headers.raw_value(field))
-        .map_or_else(Asked::Unknown, Asked::Level);
+    let asked =
+        level::read_value(facts.headers.raw_value(field)).map_or_else(Asked::Unknown, Asked::Level);
     if demands.iter().any(|demand| demand.level() >= asked.level()) {
         return;
     }

@@ -13,11 +13,11 @@ mod system;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::system::complete;
 pub use self::{
     spans::Spans,
     system::{Profile, SystemRule},
 };
-pub(crate) use self::system::complete;
 use crate::{diagnostic::Diagnostic, tls::Level};
 
 /// The whole policy, in the order of the file.
@@ -409,8 +409,7 @@ impl PolicyDocument {
     /// places (decision 6). Completing twice changes nothing.
     #[must_use]
     pub fn completed(self, profile: Profile) -> Self {
-        let rules =
-            complete(self.rules, profile).into_iter().map(|placed| placed.rule).collect();
+        let rules = complete(self.rules, profile).into_iter().map(|placed| placed.rule).collect();
         Self { rules, ..self }
     }
 }
@@ -441,3 +440,6 @@ const fn default_weight() -> u16 {
 const fn default_route_level() -> Level {
     Level::Try
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,8 @@ pub mod facts;
 pub mod id;
 pub mod retry;
 pub mod rules;
+#[cfg(test)]
+mod samples;
 pub mod snapshot;
 pub mod tls;
 pub mod units;

@@ -122,3 +122,6 @@ impl RuleSet {
         self.rules.get(index)
     }
 }
+
+#[cfg(test)]
+mod tests;

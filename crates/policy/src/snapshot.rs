@@ -3,10 +3,7 @@
 //! One `Arc<Snapshot>` is held from MAIL to the end of data, so that a reload
 //! cannot change a verdict halfway. It is built as a whole or not at all.
 
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-};
+use std::{collections::HashMap, net::IpAddr};
 
 use gatepost_wire::address::{AddressDomain, DomainName, Mailbox};
 use serde::{Deserialize, Serialize};

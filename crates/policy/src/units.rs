@@ -70,7 +70,9 @@ impl Size {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Malformed {
     /// Not a duration.
-    #[error("Write a duration above zero as a number and a unit: \"30s\", \"5m\", \"24h\", \"90d\" or \"2y\".")]
+    #[error(
+        "Write a duration above zero as a number and a unit: \"30s\", \"5m\", \"24h\", \"90d\" or \"2y\"."
+    )]
     Period,
     /// Not a size.
     #[error("Write a size as a number and a unit: \"512KiB\", \"50MiB\" or \"1GiB\".")]

@@ -132,18 +132,13 @@ fn node_of_json(json: serde_json::Value) -> Node {
     let value = match json {
         serde_json::Value::Null => Value::Other("null"),
         serde_json::Value::Bool(yes) => Value::Boolean(yes),
-        serde_json::Value::Number(number) => number.as_i64().map_or(
-            if number.is_f64() {
-                Value::Other("a number with a fraction")
-            } else {
-                Value::Other("a number out of bounds")
-            },
-            Value::Number,
-        ),
+        serde_json::Value::Number(number) => match number.as_i64() {
+            Some(number) => Value::Number(number),
+            None if number.is_f64() => Value::Other("a number with a fraction"),
+            None => Value::Other("a number out of bounds"),
+        },
         serde_json::Value::String(text) => Value::Text(text),
-        serde_json::Value::Array(list) => {
-            Value::List(list.into_iter().map(node_of_json).collect())
-        }
+        serde_json::Value::Array(list) => Value::List(list.into_iter().map(node_of_json).collect()),
         serde_json::Value::Object(table) => Value::Table(
             table
                 .into_iter()

@@ -43,8 +43,7 @@ fn source(entry: &SourceEntry) -> String {
 
 fn set(entry: &RuleDataEntry) -> String {
     let RuleDataEntry { name, kind, values } = entry;
-    let mut out =
-        format!("[[rule_data]]\nname = {}\nkind = \"{}\"\n", string(name), kind.word());
+    let mut out = format!("[[rule_data]]\nname = {}\nkind = \"{}\"\n", string(name), kind.word());
     match values {
         Values::Lines(text) if text.contains('\n') => {
             out.push_str("values = ");

@@ -8,8 +8,8 @@ mod rule;
 
 use self::fields::{Fields, Reader};
 use super::{
-    DataKind, DomainEntry, Parsed, PolicyDocument, Profile, RouteEntry, RuleDataEntry,
-    SourceEntry, Spans, Values,
+    DataKind, DomainEntry, Parsed, PolicyDocument, Profile, RouteEntry, RuleDataEntry, SourceEntry,
+    Spans, Values,
     node::{self, Entry, Node, Value},
 };
 use crate::{
@@ -136,7 +136,8 @@ fn values(fields: &mut Fields<'_>) -> Option<Values> {
                 if let Value::Text(text) = value {
                     list.push(text);
                 } else {
-                    let problem = format!("A value is a string, and this is {}.", value.described());
+                    let problem =
+                        format!("A value is a string, and this is {}.", value.described());
                     fields.reader().spans.note(&format!("{path}[{at}]"), range);
                     fields.reader().problem(&format!("{path}[{at}]"), problem, REMEDY);
                     // Keeps the places of the values behind it.

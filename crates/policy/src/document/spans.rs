@@ -32,7 +32,9 @@ impl Spans {
 
     pub(crate) fn of(text: &str, file: &str) -> Self {
         let lines = std::iter::once(0)
-            .chain(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1))
+            .chain(
+                text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1),
+            )
             .collect();
         Self { file: file.to_owned(), text: text.to_owned(), lines, ..Self::default() }
     }

@@ -55,7 +55,8 @@ pub enum SystemRule {
 
 impl SystemRule {
     /// Every System Rule, in order.
-    pub const ALL: [Self; 3] = [Self::OpportunisticTls, Self::DeliverInbound, Self::DeliverOutbound];
+    pub const ALL: [Self; 3] =
+        [Self::OpportunisticTls, Self::DeliverInbound, Self::DeliverOutbound];
 
     /// The word of the policy file.
     pub const fn word(self) -> &'static str {

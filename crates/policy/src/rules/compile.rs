@@ -13,7 +13,7 @@ use std::{
 
 use gatepost_wire::address::DomainName;
 
-use super::{DataSet, Domains, NamedSet, Rule, RuleSet, evaluate::own_set};
+use super::{DataSet, Domains, NamedSet, Rule, RuleSet};
 use crate::{
     diagnostic::{Diagnostic, quote},
     document::{
@@ -57,7 +57,7 @@ pub(super) fn compile(
         .iter()
         .filter_map(|entry| DomainName::parse(entry.name.trim()).ok())
         .collect();
-    let own = Arc::new(own_set(Domains::of_names(own.iter())));
+    let own = Arc::new(DataSet::Domains(Domains::of_names(own.iter())));
     Ok(RuleSet { rules, sets, own, has_source: !document.outbound_sources.is_empty() })
 }
 
@@ -131,12 +131,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn name_is_free(
-        &mut self,
-        names: &mut HashMap<String, String>,
-        rule: &RuleEntry,
-        path: &str,
-    ) {
+    fn name_is_free(&mut self, names: &mut HashMap<String, String>, rule: &RuleEntry, path: &str) {
         let name = match rule {
             RuleEntry::System(entry) => entry.system.name(),
             RuleEntry::Custom(rule) => rule.name.trim(),

@@ -125,3 +125,16 @@ impl Test {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_told_cannot_be_turned_into_an_answer() {
+        let unknown = Answer::Unknown("a scanner".into());
+        assert_eq!(unknown.clone().turned(true), unknown);
+        assert_eq!(Answer::Yes.turned(true), Answer::No);
+        assert_eq!(Answer::No.turned(false), Answer::No);
+    }
+}

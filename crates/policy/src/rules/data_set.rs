@@ -56,7 +56,8 @@ impl DataSet {
         let lines = lines.enumerate();
         match kind {
             DataKind::Domains => {
-                let (set, bad) = Domains::build(lines.map(|(at, line)| (at, without_comment(line))));
+                let (set, bad) =
+                    Domains::build(lines.map(|(at, line)| (at, without_comment(line))));
                 (Self::Domains(set), bad)
             }
             DataKind::Text => {

@@ -6,16 +6,8 @@
 
 use std::{cell::OnceCell, net::IpAddr};
 
-use super::{
-    Action, Answer, DataSet, Domains, HeaderField, Probe, Rule,
-    action::Effect,
-};
-use crate::{
-    direction::Direction,
-    document::FinalAction,
-    facts::Facts,
-    tls::level,
-};
+use super::{Action, Answer, DataSet, HeaderField, Probe, Rule, action::Effect};
+use crate::{direction::Direction, document::FinalAction, facts::Facts, tls::level};
 
 /// A Condition that could not be answered: the message waits at its sender (451).
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -93,10 +85,7 @@ impl<'a> Mail<'a> {
             let headers = &self.facts.headers;
             (0..headers.len())
                 .filter(|field| !headers.is_named(*field, level::FIELD))
-                .map(|field| Inherited {
-                    name: headers.name(field),
-                    value: headers.decoded(field),
-                })
+                .map(|field| Inherited { name: headers.name(field), value: headers.decoded(field) })
                 .collect()
         })
     }
@@ -135,7 +124,8 @@ impl<'a> Header<'a> {
 impl<'a> View<'a> {
     /// Whether there is a field of this name; nothing is decoded.
     pub(crate) fn has_header(&self, name: &str) -> bool {
-        if self.draft.written.iter().any(|written| written.field.name().eq_ignore_ascii_case(name)) {
+        if self.draft.written.iter().any(|written| written.field.name().eq_ignore_ascii_case(name))
+        {
             return true;
         }
         !name.eq_ignore_ascii_case(level::FIELD)
@@ -151,10 +141,10 @@ impl<'a> View<'a> {
     /// The fields of the message as it stands, those of the rules first.
     pub(crate) fn headers(&self) -> impl Iterator<Item = Header<'a>> {
         let draft = self.draft;
-        let written = draft.written.iter().map(|written| Header {
-            name: written.field.name(),
-            value: written.field.decoded(),
-        });
+        let written = draft
+            .written
+            .iter()
+            .map(|written| Header { name: written.field.name(), value: written.field.decoded() });
         let inherited = self.mail.inherited().iter();
         let inherited = inherited
             .filter(|inherited| !draft.has_removed(&inherited.name))
@@ -259,7 +249,7 @@ pub(crate) fn walk<'r>(
             continue;
         }
         let view = View { mail, recipient, direction, draft: &walk.draft };
-        let answer = all(rule, &view);
+        let answer = all(rule.conditions.iter().map(|condition| condition.holds(&view)));
         note(rule, &view, &answer);
         match answer {
             Answer::No => continue,
@@ -282,10 +272,10 @@ pub(crate) fn walk<'r>(
 }
 
 /// Kleene's "and": one "no" settles it, whatever else cannot be told.
-fn all(rule: &Rule, view: &View<'_>) -> Answer {
+fn all(answers: impl Iterator<Item = Answer>) -> Answer {
     let mut unknown = None;
-    for condition in &rule.conditions {
-        match condition.holds(view) {
+    for answer in answers {
+        match answer {
             Answer::No => return Answer::No,
             Answer::Unknown(need) => unknown = Some(need),
             Answer::Yes => {}
@@ -294,7 +284,21 @@ fn all(rule: &Rule, view: &View<'_>) -> Answer {
     unknown.map_or(Answer::Yes, Answer::Unknown)
 }
 
-/// The set of our own domains, as Conditions ask it.
-pub(crate) fn own_set(names: Domains) -> DataSet {
-    DataSet::Domains(names)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(answers: &[Answer]) -> Answer {
+        all(answers.iter().cloned())
+    }
+
+    #[test]
+    fn one_no_settles_it_whatever_cannot_be_told() {
+        let unknown = || Answer::Unknown("a scanner".into());
+        assert_eq!(of(&[unknown(), Answer::No]), Answer::No);
+        assert_eq!(of(&[Answer::No, unknown()]), Answer::No);
+        assert_eq!(of(&[Answer::Yes, unknown(), Answer::Yes]), unknown());
+        assert_eq!(of(&[Answer::Yes, Answer::Yes]), Answer::Yes);
+        assert_eq!(of(&[]), Answer::Yes);
+    }
 }

@@ -102,7 +102,11 @@ impl Expectation {
             headers: Headers::scan(&self.message),
             direction_override: self.direction,
         };
-        trace(snapshot, &facts).recipients.iter().flat_map(|seen| self.expect.compare(seen)).collect()
+        trace(snapshot, &facts)
+            .recipients
+            .iter()
+            .flat_map(|seen| self.expect.compare(seen))
+            .collect()
     }
 }
 
@@ -135,7 +139,9 @@ impl Expect {
             fail("no_rule", format!("not {rule}"), list(&matched));
         }
         let lines: Vec<&str> = trace.headers.iter().map(String::as_str).collect();
-        for header in headers.iter().filter(|header| !lines.iter().any(|line| is_same(line, header))) {
+        for header in
+            headers.iter().filter(|header| !lines.iter().any(|line| is_same(line, header)))
+        {
             fail("headers", header.clone(), list(&of_name(&lines, header)));
         }
         for name in no_headers {

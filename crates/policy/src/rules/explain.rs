@@ -92,9 +92,10 @@ pub fn trace(snapshot: &Snapshot, facts: &Facts) -> Trace {
                 facts.direction_override.unwrap_or_else(|| snapshot.direction(recipient));
             let probe = Probe::of_mailbox(recipient);
             let mut steps = Vec::new();
-            let walked = walk(snapshot.rules.rules(), &mail, &probe, direction, |rule, view, answer| {
-                steps.push(step(rule, view, answer));
-            });
+            let walked =
+                walk(snapshot.rules.rules(), &mail, &probe, direction, |rule, view, answer| {
+                    steps.push(step(rule, view, answer));
+                });
             let mut warnings: Vec<String> = spoof_warning(facts);
             let (walk, undecided) = match walked {
                 Ok(walk) => (walk, None),
@@ -110,8 +111,7 @@ pub fn trace(snapshot: &Snapshot, facts: &Facts) -> Trace {
                 let text = "no-final-action: no rule ended the walk, so the recipient is refused";
                 warnings.push(text.to_owned());
             }
-            let unended =
-                if undecided.is_some() { FinalAction::None } else { FinalAction::Reject };
+            let unended = if undecided.is_some() { FinalAction::None } else { FinalAction::Reject };
             RecipientTrace {
                 recipient: recipient.to_string(),
                 direction,

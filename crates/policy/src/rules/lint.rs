@@ -179,8 +179,9 @@ fn unreachable<'r>(
     if !reasoner.is_covered(region, enders) {
         return None;
     }
-    let text = "No message gets to this rule: rules above it end the walk for all that would match."
-        .to_owned();
+    let text =
+        "No message gets to this rule: rules above it end the walk for all that would match."
+            .to_owned();
     let fix = "Move it up, above the rule that ends the walk, or delete it.";
     Some(finding(Some(rule), FindingKind::Unreachable, text, fix))
 }
@@ -301,9 +302,7 @@ fn is_guard(condition: &Condition) -> bool {
 }
 
 fn never_added(rules: &RuleSet, at: usize, rule: &Rule) -> Vec<Finding> {
-    let above = || {
-        rules.rules.iter().take(at).filter(|above| above.active && !above.shadow)
-    };
+    let above = || rules.rules.iter().take(at).filter(|above| above.active && !above.shadow);
     rule.conditions
         .iter()
         .filter(|condition| !condition.negated)
@@ -341,7 +340,11 @@ fn never_added(rules: &RuleSet, at: usize, rule: &Rule) -> Vec<Finding> {
 fn sets(rules: &RuleSet) -> impl Iterator<Item = Finding> {
     rules.sets.iter().flat_map(|set| {
         let empty = set.set.is_empty().then(|| {
-            let text = format!("The set {:?} ({}) is empty: nothing matches it.", set.name, set.kind.word());
+            let text = format!(
+                "The set {:?} ({}) is empty: nothing matches it.",
+                set.name,
+                set.kind.word()
+            );
             finding(None, FindingKind::EmptyRuleData, text, "Fill it, or delete it.")
         });
         let unused = (!set.used).then(|| {
@@ -358,7 +361,8 @@ fn whole(rules: &RuleSet) -> impl Iterator<Item = Finding> {
         finding(None, FindingKind::NoDomain, text, "Add a [[domain]] with its name.")
     });
     let no_source = (!rules.has_source).then(|| {
-        let text = "There is no outbound source: nobody may send out through this gateway.".to_owned();
+        let text =
+            "There is no outbound source: nobody may send out through this gateway.".to_owned();
         let fix = "Add an [[outbound_source]] with the network of your mail server.";
         finding(None, FindingKind::NoSource, text, fix)
     });

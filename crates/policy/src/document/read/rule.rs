@@ -163,8 +163,9 @@ fn action(mut fields: Fields<'_>) -> Option<ActionEntry> {
         return None;
     };
     let entry = match word {
-        "add_message_header" => header_text(&mut fields)
-            .map(|value| ActionEntry::AddMessageHeader { value }),
+        "add_message_header" => {
+            header_text(&mut fields).map(|value| ActionEntry::AddMessageHeader { value })
+        }
         "remove_message_header" => {
             fields.required_text("name").map(|name| ActionEntry::RemoveMessageHeader { name })
         }

@@ -3,10 +3,7 @@
 use gatepost_wire::message::header_line;
 
 use super::{
-    super::{
-        Action, HeaderField,
-        action::Effect,
-    },
+    super::{Action, HeaderField, action::Effect},
     Compiler,
 };
 use crate::{
@@ -38,7 +35,8 @@ impl Compiler<'_> {
 
     fn added(&mut self, text: &str, path: &str) -> Option<HeaderField> {
         if text.chars().any(char::is_control) {
-            let what = if text.contains(['\r', '\n']) { "a line break" } else { "a control character" };
+            let what =
+                if text.contains(['\r', '\n']) { "a line break" } else { "a control character" };
             let problem = format!("The header {} has {what} in it.", quote(text));
             self.problem(path, problem, "Write one line, \"Name: value\".");
             return None;
@@ -115,7 +113,8 @@ impl Compiler<'_> {
         let owned = OWNED.iter().find(|owned| owned.eq_ignore_ascii_case(name));
         if let Some(owned) = owned {
             let owner = if *owned == "DKIM-Signature" { "a signature" } else { "SMTP" };
-            let problem = format!("The header {owned} belongs to {owner}; no rule writes or removes it.");
+            let problem =
+                format!("The header {owned} belongs to {owner}; no rule writes or removes it.");
             self.problem(path, problem, "Use a name of your own, such as \"X-Foo\".");
         }
         owned.is_none()
@@ -143,7 +142,8 @@ impl Compiler<'_> {
         }
         let rest = rest.trim();
         let (first, behind) = rest.split_once(' ').unwrap_or((rest, ""));
-        let (enhanced, words) = if is_enhanced(first) { (first, behind.trim()) } else { ("5.7.1", rest) };
+        let (enhanced, words) =
+            if is_enhanced(first) { (first, behind.trim()) } else { ("5.7.1", rest) };
         if !enhanced.starts_with('5') {
             let problem = format!("The enhanced code {enhanced} does not go with {code}.");
             self.problem(path, problem, REMEDY);

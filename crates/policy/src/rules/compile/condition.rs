@@ -21,12 +21,8 @@ use crate::{
 const YES_OR_NO: &[MatchType] = &[MatchType::Matches, MatchType::DoesNotMatch];
 const COUNTED: &[MatchType] = &[MatchType::Matches, MatchType::GreaterThan, MatchType::LessThan];
 const MEASURED: &[MatchType] = &[MatchType::GreaterThan, MatchType::LessThan];
-const FIELD: &[MatchType] = &[
-    MatchType::Exists,
-    MatchType::DoesNotExist,
-    MatchType::Matches,
-    MatchType::DoesNotMatch,
-];
+const FIELD: &[MatchType] =
+    &[MatchType::Exists, MatchType::DoesNotExist, MatchType::Matches, MatchType::DoesNotMatch];
 
 const ADDRESSES: &[DataKind] = &[DataKind::Domains, DataKind::Text, DataKind::Regex];
 const TEXTS: &[DataKind] = &[DataKind::Text, DataKind::Regex];
@@ -293,10 +289,9 @@ impl Compiler<'_> {
 const fn is_negated(match_type: MatchType) -> bool {
     match match_type {
         MatchType::DoesNotMatch | MatchType::DoesNotExist => true,
-        MatchType::Matches
-        | MatchType::Exists
-        | MatchType::GreaterThan
-        | MatchType::LessThan => false,
+        MatchType::Matches | MatchType::Exists | MatchType::GreaterThan | MatchType::LessThan => {
+            false
+        }
     }
 }
 

@@ -25,9 +25,7 @@ pub(crate) struct Domains {
 }
 
 impl Domains {
-    pub(crate) fn build<'a>(
-        lines: impl Iterator<Item = (usize, &'a str)>,
-    ) -> (Self, Vec<BadLine>) {
+    pub(crate) fn build<'a>(lines: impl Iterator<Item = (usize, &'a str)>) -> (Self, Vec<BadLine>) {
         let mut set = Self::default();
         let mut bad = Vec::new();
         for (at, line) in lines {
@@ -87,10 +85,7 @@ impl Domains {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        !self.null
-            && self.exact.is_empty()
-            && self.below.is_empty()
-            && self.addresses.is_empty()
+        !self.null && self.exact.is_empty() && self.below.is_empty() && self.addresses.is_empty()
     }
 
     /// Whether an address is in the set.
@@ -117,9 +112,9 @@ impl Domains {
 
     /// Whether no address is in both sets.
     pub(crate) fn is_disjoint(&self, other: &Self) -> bool {
-        !(self.null && other.null)
-            && !self.reaches_into(other)
-            && !other.reaches_into(self)
+        let meet =
+            (self.null && other.null) || self.reaches_into(other) || other.reaches_into(self);
+        !meet
     }
 
     /// Whether something named here is in the other set.

@@ -72,10 +72,8 @@ impl FromStr for Network {
             IpAddr::V6(address) if prefix >= 96 => address.to_ipv4_mapped(),
             IpAddr::V6(_) | IpAddr::V4(_) => None,
         };
-        Ok(mapped.map_or(Self { base, prefix }, |v4| Self {
-            base: IpAddr::V4(v4),
-            prefix: prefix - 96,
-        }))
+        Ok(mapped
+            .map_or(Self { base, prefix }, |v4| Self { base: IpAddr::V4(v4), prefix: prefix - 96 }))
     }
 }
 
@@ -107,9 +105,7 @@ struct Range {
 }
 
 impl Networks {
-    pub(crate) fn build<'a>(
-        lines: impl Iterator<Item = (usize, &'a str)>,
-    ) -> (Self, Vec<BadLine>) {
+    pub(crate) fn build<'a>(lines: impl Iterator<Item = (usize, &'a str)>) -> (Self, Vec<BadLine>) {
         let mut networks = Vec::new();
         let mut bad = Vec::new();
         for (at, line) in lines {

@@ -15,9 +15,7 @@ pub(crate) struct Pattern {
 }
 
 impl Pattern {
-    pub(crate) fn build<'a>(
-        lines: impl Iterator<Item = (usize, &'a str)>,
-    ) -> (Self, Vec<BadLine>) {
+    pub(crate) fn build<'a>(lines: impl Iterator<Item = (usize, &'a str)>) -> (Self, Vec<BadLine>) {
         let mut patterns = lines
             .map(|(at, line)| (at, line.trim_end_matches('\r')))
             .filter(|(_, line)| !line.trim().is_empty());

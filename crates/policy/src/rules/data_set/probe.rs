@@ -61,12 +61,9 @@ impl Probe {
     pub(crate) fn of_sender(sender: &ReversePath) -> Self {
         match sender {
             ReversePath::Mailbox(mailbox) => Self::of_mailbox(mailbox),
-            ReversePath::Null => Self {
-                text: "<>".to_owned(),
-                other: None,
-                lowered: OnceCell::new(),
-                parts: None,
-            },
+            ReversePath::Null => {
+                Self { text: "<>".to_owned(), other: None, lowered: OnceCell::new(), parts: None }
+            }
         }
     }
 

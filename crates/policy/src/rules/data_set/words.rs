@@ -13,9 +13,7 @@ pub(crate) struct Words {
 }
 
 impl Words {
-    pub(crate) fn build<'a>(
-        lines: impl Iterator<Item = (usize, &'a str)>,
-    ) -> (Self, Vec<BadLine>) {
+    pub(crate) fn build<'a>(lines: impl Iterator<Item = (usize, &'a str)>) -> (Self, Vec<BadLine>) {
         let mut words: Vec<String> = lines
             .map(|(_, line)| line.trim())
             .filter(|word| !word.is_empty())

@@ -144,7 +144,10 @@ impl<'r> Reasoner<'r> {
                 self.is_one_stable(m, n) && b.negated && !a.negated
             }
             (Test::RecipientCount(x), Test::RecipientCount(y)) | (Test::Size(x), Test::Size(y)) => {
-                numbers_contradict(x, a.negated, y, b.negated)
+                numbers_contradict(
+                    &Counted { comparison: x, negated: a.negated },
+                    &Counted { comparison: y, negated: b.negated },
+                )
             }
             _ => false,
         }
@@ -265,10 +268,22 @@ fn set_of(test: &Test) -> Option<&Arc<DataSet>> {
     }
 }
 
+/// A comparison, and whether it must fail.
+struct Counted<'r> {
+    comparison: &'r Comparison,
+    negated: bool,
+}
+
+impl Counted<'_> {
+    fn holds(&self, number: u64) -> bool {
+        self.comparison.holds(number) != self.negated
+    }
+}
+
 /// Whether no number satisfies both. A number that does is at a bound, beside one, or at an end.
-fn numbers_contradict(a: &Comparison, not_a: bool, b: &Comparison, not_b: bool) -> bool {
+fn numbers_contradict(a: &Counted<'_>, b: &Counted<'_>) -> bool {
     let mut tried = vec![0, u64::MAX];
-    for comparison in [a, b] {
+    for Counted { comparison, .. } in [a, b] {
         let bounds = match comparison {
             Comparison::OneOf(numbers) => numbers.clone(),
             Comparison::Above(bound) | Comparison::Below(bound) => vec![*bound],
@@ -277,5 +292,5 @@ fn numbers_contradict(a: &Comparison, not_a: bool, b: &Comparison, not_b: bool) 
             tried.extend([bound.saturating_sub(1), bound, bound.saturating_add(1)]);
         }
     }
-    !tried.into_iter().any(|number| a.holds(number) != not_a && b.holds(number) != not_b)
+    !tried.into_iter().any(|number| a.holds(number) && b.holds(number))
 }
