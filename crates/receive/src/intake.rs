@@ -13,6 +13,7 @@ use std::{
 use gatepost_net::listen::TlsFacts;
 use gatepost_policy::{
     accept::{Accepted, Origin, accept},
+    direction::Direction,
     facts::{Facts, Headers},
     snapshot::Snapshot,
 };
@@ -152,14 +153,17 @@ impl Intake {
             // The machine asks for the body's place before it hands out the body's end.
             return EndOfData::Refused(Refusal::Rules(reply::no_transaction()));
         };
-        let message = match self.judge(&snapshot, from_source, &staging, envelope) {
-            Ok(message) => message,
+        let (message, directions) = match self.judge(&snapshot, from_source, &staging, envelope) {
+            Ok(judged) => judged,
             Err(refusal) => return EndOfData::Refused(refusal),
         };
         let (id, size) = (message.id, staging.len());
         let commit = self.shared.store.commit(staging.finish(), message);
         match tokio::time::timeout(self.settings.timeouts.end_of_data, commit).await {
             Ok(Ok(receipt)) => {
+                for direction in directions {
+                    self.shared.observer.message_received(direction);
+                }
                 tracing::info!(message = %id, client = %self.client, size, "message queued");
                 EndOfData::Queued(receipt)
             }
@@ -176,14 +180,14 @@ impl Intake {
         }
     }
 
-    /// Walks the rules and makes of their verdicts what the store is to keep.
+    /// Walks the rules and makes of their verdicts what the store is to keep, with the directions of the recipients.
     fn judge(
         &self,
         snapshot: &Snapshot,
         from_source: bool,
         staging: &Staging,
         envelope: Envelope,
-    ) -> Result<NewMessage, Refusal> {
+    ) -> Result<(NewMessage, Vec<Direction>), Refusal> {
         let head = staging.head();
         let section = HeaderSection::scan(head);
         if goes_round(head, &section, &self.settings.hostname) {
@@ -234,11 +238,8 @@ impl Intake {
             }
             Answer::Take(outcome) => outcome,
         };
-        for direction in outcome.directions {
-            self.shared.observer.message_received(direction);
-        }
         let tls = self.tls.as_ref().map(|tls| tls.version.clone());
-        Ok(NewMessage {
+        let message = NewMessage {
             id,
             received_at: at,
             sender,
@@ -249,7 +250,8 @@ impl Intake {
             copies: outcome.copies,
             quarantined: outcome.quarantined,
             closed: outcome.closed,
-        })
+        };
+        Ok((message, outcome.directions))
     }
 
     /// The recipients by their addresses, each of them once.

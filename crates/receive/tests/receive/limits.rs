@@ -129,6 +129,7 @@ async fn a_message_that_is_not_stored_is_451_and_the_session_goes_on() {
     let reply = client.deliver("", &["anna@acme.example"], BODY).await;
     assert!(reply.starts_with("451 4.3.0"), "{reply}");
     assert_eq!(*world.seen.anomalies.lock().unwrap(), [Anomaly::NotStored]);
+    assert!(world.seen.received.lock().unwrap().is_empty());
     client.expect("NOOP", "250").await;
 }
 

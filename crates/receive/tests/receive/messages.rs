@@ -1,5 +1,8 @@
 //! What becomes of a message.
 
+use std::collections::HashSet;
+
+use gatepost_policy::direction::Direction;
 use gatepost_receive::Anomaly;
 use gatepost_store::{Fate, Inspect as _, Verdict};
 use gatepost_wire::body::BodyError;
@@ -106,6 +109,8 @@ async fn a_source_of_ours_may_send_to_anybody_and_both_directions() {
     let reply = world.client().await.deliver("a@acme.example", &to, MESSAGE).await;
     assert!(world.store.message_show(id(&reply)).await.unwrap().unwrap().client.from_source);
     assert_eq!(world.claims().await.len(), 3);
+    let directions: HashSet<_> = world.seen.received.lock().unwrap().drain(..).collect();
+    assert_eq!(directions, HashSet::from([Direction::Inbound, Direction::Outbound]));
 }
 
 #[tokio::test]
@@ -306,4 +311,32 @@ async fn a_message_too_big_is_552_at_its_end_and_the_session_goes_on() {
     let reply = client.deliver("", &["anna@acme.example"], &big).await;
     assert!(reply.starts_with("552 5.3.4"), "{reply}");
     id(&client.deliver("", &["anna@acme.example"], MESSAGE).await);
+}
+
+#[tokio::test]
+async fn l10_a_false_end_of_data_is_refused_at_the_true_end_and_nothing_is_queued() {
+    let world = World::new(Setup::default()).await;
+    let ends: [&[u8]; 10] = [
+        b"\n.\n",
+        b"\n.\r\n",
+        b"\r\n.\n",
+        b"\r.\r",
+        b"\r.\r\n",
+        b"\r\n.\r",
+        b"\r\r\n.\r\r\n",
+        b"\0\n.\r\n",
+        b"\r\n\0.\r\n",
+        b"\r\n.\0\r\n",
+    ];
+    for end in ends {
+        let mut client = world.client().await;
+        client.start("", &["anna@acme.example"]).await;
+        client.send(b"Subject: x\r\n\r\nfirst").await;
+        client.send(end).await;
+        client.send("MAIL FROM:<evil@bank.example>\r\nRCPT TO:<anna@acme.example>\r\nDATA\r\nSubject: y\r\n\r\nz\r\n.\r\n").await;
+        assert!(client.reply().await.starts_with("550 5.6.0"), "{end:?}");
+        client.expect("QUIT", "221").await;
+        assert!(client.is_closed().await, "{end:?}");
+    }
+    assert!(world.queued().await.is_empty());
 }

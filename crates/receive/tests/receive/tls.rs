@@ -8,9 +8,9 @@ use crate::world::{Client, Setup, Tls, World, id};
 const BODY: &str = "Subject: x\r\n\r\nx";
 
 #[tokio::test]
-async fn starttls_makes_a_new_session_that_is_recorded_as_such() {
+async fn l02_starttls_makes_a_new_session_that_is_recorded_as_such() {
     let world =
-        World::new(Setup { tls: Tls::StartTls, require_tls: true, ..Setup::default() }).await;
+        World::new(Setup { tls: Tls::Upgrade, require_tls: true, ..Setup::default() }).await;
     let mut clear = world.client().await;
     clear.expect("MAIL FROM:<a@client.example>", "530 5.7.0").await;
     let mut client = clear.starttls(&world.tls()).await;
@@ -40,8 +40,8 @@ async fn tls_from_the_first_byte() {
 }
 
 #[tokio::test]
-async fn l02_bytes_behind_starttls_get_no_220_and_end_the_session() {
-    let world = World::new(Setup { tls: Tls::StartTls, ..Setup::default() }).await;
+async fn l01_bytes_behind_starttls_get_no_220_and_end_the_session() {
+    let world = World::new(Setup { tls: Tls::Upgrade, ..Setup::default() }).await;
     let mut client = world.client().await;
     client.send("STARTTLS\r\nEHLO injected.example\r\nMAIL FROM:<a@b.example>\r\n").await;
     assert!(client.reply().await.starts_with("503 5.5.1"));
@@ -50,7 +50,7 @@ async fn l02_bytes_behind_starttls_get_no_220_and_end_the_session() {
 
 #[tokio::test]
 async fn a_handshake_that_fails_ends_the_connection() {
-    let world = World::new(Setup { tls: Tls::StartTls, ..Setup::default() }).await;
+    let world = World::new(Setup { tls: Tls::Upgrade, ..Setup::default() }).await;
     let mut client = world.client().await;
     client.expect("STARTTLS", "220").await;
     client.send("EHLO injected.example\r\n").await;

@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use gatepost_net::listen::{Listener, ServerTls};
 use gatepost_policy::{
+    direction::{Direction, Matched},
     document::{PolicyDocument, Profile},
     id::MessageId,
     snapshot::{Snapshot, TlsSettings},
@@ -46,7 +47,7 @@ pub(crate) const OURS: &str = "[[domain]]\nname = \"acme.example\"\n";
 pub(crate) enum Tls {
     #[default]
     Off,
-    StartTls,
+    Upgrade,
     Implicit,
 }
 
@@ -88,14 +89,19 @@ pub(crate) struct Seen {
     pub(crate) anomalies: Mutex<Vec<Anomaly>>,
     pub(crate) verdicts: Mutex<Vec<(gatepost_store::Verdict, usize)>>,
     pub(crate) hits: Mutex<Vec<String>>,
+    pub(crate) received: Mutex<Vec<Direction>>,
 }
 
 impl Observe for Seen {
+    fn message_received(&self, direction: Direction) {
+        self.received.lock().unwrap().push(direction);
+    }
+
     fn verdict(&self, verdict: gatepost_store::Verdict, recipients: usize) {
         self.verdicts.lock().unwrap().push((verdict, recipients));
     }
 
-    fn rule_hit(&self, matched: &gatepost_policy::direction::Matched, _recipients: usize) {
+    fn rule_hit(&self, matched: &Matched, _recipients: usize) {
         self.hits.lock().unwrap().push(matched.rule.clone());
     }
 
@@ -169,7 +175,7 @@ impl World {
         let listener_settings = ListenerSettings {
             tls: match setup.tls {
                 Tls::Off => ListenerTls::Off,
-                Tls::StartTls => ListenerTls::StartTls(tls()),
+                Tls::Upgrade => ListenerTls::StartTls(tls()),
                 Tls::Implicit => ListenerTls::Implicit(tls()),
             },
             require_tls: setup.require_tls,

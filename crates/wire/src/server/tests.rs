@@ -153,14 +153,14 @@ fn commands_out_of_order_are_503() {
 }
 
 #[test]
-fn l02_bytes_behind_starttls_end_the_session_without_a_220() {
+fn l01_bytes_behind_starttls_end_the_session_without_a_220() {
     let seen = talk(&[EHLO, b"STARTTLS\r\nEHLO injected.example\r\n"]);
     assert_eq!(codes(&seen), ["250", "503 5.5.1"]);
     assert!(seen.closed);
 }
 
 #[test]
-fn starttls_forgets_what_was_said_in_the_clear() {
+fn l02_starttls_forgets_what_was_said_in_the_clear() {
     let mut clear = session(config());
     assert_eq!(
         codes(&drive(&mut clear, &[EHLO, b"STARTTLS\r\n"].concat(), &[])),
@@ -466,7 +466,7 @@ const VARIANTS: [&[u8]; 20] = [
 ];
 
 #[test]
-fn p01_a24_smuggling_variants_give_no_second_message() {
+fn l10_p01_smuggling_variants_give_no_second_message() {
     for variant in VARIANTS {
         let input = [
             EHLO, MAIL, RCPT, b"DATA\r\n", b"Subject: one\r\n\r\nfirst", variant,
