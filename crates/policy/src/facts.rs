@@ -37,6 +37,8 @@ pub struct Facts {
 pub struct Headers {
     bytes: Vec<u8>,
     section: HeaderSection,
+    /// A hash of each field's name, so that asking for a name that is not there costs next to nothing.
+    hashes: Vec<u32>,
 }
 
 impl Headers {
@@ -44,7 +46,9 @@ impl Headers {
     pub fn scan(head: &[u8]) -> Self {
         let section = HeaderSection::scan(head);
         let bytes = head.get(..section.body_offset()).unwrap_or(head).to_vec();
-        Self { bytes, section }
+        let hashes =
+            section.fields().iter().map(|field| name_hash(field.name_bytes(&bytes))).collect();
+        Self { bytes, section, hashes }
     }
 
     /// The number of fields.
@@ -70,7 +74,11 @@ impl Headers {
 
     /// The fields of a name.
     pub(crate) fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = usize> + 'a {
-        (0..self.len()).filter(move |field| self.is_named(*field, name))
+        let wanted = name_hash(name.as_bytes());
+        let hashes = self.hashes.iter().enumerate();
+        hashes
+            .filter(move |(field, hash)| **hash == wanted && self.is_named(*field, name))
+            .map(|(field, _)| field)
     }
 
     /// A field's name as it was written.
@@ -103,4 +111,11 @@ impl Headers {
     fn field(&self, field: usize) -> Option<&Field> {
         self.section.fields().get(field)
     }
+}
+
+/// FNV-1a over a name in lower case.
+fn name_hash(name: &[u8]) -> u32 {
+    name.iter().fold(0x811C_9DC5, |hash, byte| {
+        (hash ^ u32::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0193)
+    })
 }

@@ -110,7 +110,7 @@ impl Test {
             Self::Sender(set) => set.matches_address(view.mail.sender()),
             Self::Recipient(set) => set.matches_address(view.recipient),
             Self::RecipientCount(comparison) => comparison.holds(view.mail.recipient_count()),
-            Self::Subject(set) => view.subject(|subject| set.matches_text(subject)),
+            Self::Subject(set) => view.subject_is_in(set),
             Self::HeaderThere(name) => view.has_header(name),
             Self::Header { name, set } => {
                 view.any_header(|header| header.is_named(name) && set.matches_text(header.value()))

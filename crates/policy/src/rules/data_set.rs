@@ -110,6 +110,15 @@ impl DataSet {
             Self::Domains(_) | Self::Networks(_) => false,
         }
     }
+
+    /// As [`DataSet::matches_text`], for a text whose lower case is kept for many sets.
+    pub(crate) fn matches_folded<'a>(&self, text: &str, lowered: impl FnOnce() -> &'a str) -> bool {
+        match self {
+            Self::Text(set) => set.is_in_lowered(lowered()),
+            Self::Regex(set) => set.is_in(text),
+            Self::Domains(_) | Self::Networks(_) => false,
+        }
+    }
 }
 
 /// A line without its comment (decision 21). A `#` inside a local part is none:

@@ -27,6 +27,7 @@ pub(crate) struct Mail<'a> {
     sender_is_own: bool,
     recipient_count: u64,
     subject: OnceCell<Option<String>>,
+    subject_lowered: OnceCell<String>,
     /// The inherited fields' decoded values, made when a rule first wants them.
     decoded: OnceCell<Vec<Inherited>>,
 }
@@ -47,6 +48,7 @@ impl<'a> Mail<'a> {
             sender,
             recipient_count: u64::try_from(facts.recipients.len()).unwrap_or(u64::MAX),
             subject: OnceCell::new(),
+            subject_lowered: OnceCell::new(),
             decoded: OnceCell::new(),
         }
     }
@@ -152,20 +154,30 @@ impl<'a> View<'a> {
         written.chain(inherited)
     }
 
-    /// Whether a test holds for the subject; without one it is asked about nothing at all.
-    pub(crate) fn subject(&self, test: impl Fn(&str) -> bool) -> bool {
-        self.subject_text().is_some_and(test)
+    /// Whether the subject is in a set; where there is none it is in no set.
+    pub(crate) fn subject_is_in(&self, set: &DataSet) -> bool {
+        if let Some(written) = self.written_subject() {
+            return set.matches_text(written);
+        }
+        let mail = self.mail;
+        let lowered =
+            |text: &str| mail.subject_lowered.get_or_init(|| text.to_lowercase()).as_str();
+        self.subject().is_some_and(|text| set.matches_folded(text, || lowered(text)))
     }
 
     /// The subject of the message as it stands.
-    pub(crate) fn subject_text(&self) -> Option<&'a str> {
-        let draft = self.draft;
-        let written = draft.written.iter().find(|w| w.field.name().eq_ignore_ascii_case("Subject"));
-        match written {
-            Some(written) => Some(written.field.decoded()),
-            None if draft.has_removed("Subject") => None,
+    pub(crate) fn subject(&self) -> Option<&'a str> {
+        match self.written_subject() {
+            Some(written) => Some(written),
+            None if self.draft.has_removed("Subject") => None,
             None => self.mail.subject(),
         }
+    }
+
+    fn written_subject(&self) -> Option<&'a str> {
+        let mut written = self.draft.written.iter();
+        let written = written.find(|w| w.field.name().eq_ignore_ascii_case("Subject"))?;
+        Some(written.field.decoded())
     }
 }
 

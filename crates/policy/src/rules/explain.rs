@@ -182,7 +182,7 @@ fn seen(test: &Test, view: &View<'_>) -> Value {
         Test::Sender(_) | Test::OwnDomain => json!(view.mail.sender().text()),
         Test::Recipient(_) => json!(view.recipient.text()),
         Test::RecipientCount(_) => json!(view.mail.recipient_count()),
-        Test::Subject(_) => json!(view.subject_text()),
+        Test::Subject(_) => json!(view.subject()),
         Test::HeaderThere(name) | Test::Header { name, .. } => of_name(name),
         // Every line would be seen; those that match are the ones to show.
         Test::AnyHeader(set) => {
