@@ -1,0 +1,174 @@
+//! The delivery engine: staffs every lane that has mail due with workers.
+//!
+//! A worker owns at most one session and pulls the next message of its lane
+//! itself, so a session only ever carries mail of one destination with one set of
+//! demands, and the gate is asked again for each message. A session is given up
+//! when the policy or the settings change, since it was opened under the old ones.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use gatepost_net::{dns::Resolver, tls::Connector};
+use gatepost_policy::snapshot::Snapshot;
+use gatepost_store::{Clock, Dispatch, Enqueue, Lane, Ready};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{observe::Observe, settings::DeliverySettings, worker};
+
+/// What the engine works with.
+pub struct Parts {
+    /// Where the mail is.
+    pub dispatch: Arc<dyn Dispatch>,
+    /// Mints ids for reports.
+    pub enqueue: Arc<dyn Enqueue>,
+    /// Looks hosts up.
+    pub resolver: Arc<dyn Resolver>,
+    /// Does handshakes.
+    pub connector: Arc<ArcSwap<Connector>>,
+    /// The policy.
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
+    /// The settings.
+    pub settings: Arc<ArcSwap<DeliverySettings>>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Who keeps count.
+    pub observe: Arc<dyn Observe>,
+}
+
+/// The delivery engine.
+pub struct Engine {
+    pub(crate) parts: Parts,
+    lanes: Mutex<HashMap<Lane, Staff>>,
+    /// A worker ended, so that a lane may be short of one.
+    vacancy: Notify,
+    connections: Arc<Semaphore>,
+    pub(crate) tracker: TaskTracker,
+    pub(crate) stop: CancellationToken,
+}
+
+/// The workers of a lane.
+#[derive(Default)]
+struct Staff {
+    workers: usize,
+    /// Workers that hold an idle session and wait for mail.
+    waiting: usize,
+    bell: Arc<Notify>,
+}
+
+/// Messages that one worker should find waiting before another is added.
+const PER_WORKER: usize = 4;
+/// How long the engine looks away when nothing is due.
+const IDLE: Duration = Duration::from_secs(3600);
+
+impl Engine {
+    /// An engine whose workers run on `tracker` until `stop` is cancelled.
+    pub fn new(parts: Parts, tracker: TaskTracker, stop: CancellationToken) -> Arc<Self> {
+        let connections = parts.settings.load().limits.connections;
+        Arc::new(Self {
+            parts,
+            lanes: Mutex::default(),
+            vacancy: Notify::new(),
+            connections: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),
+            tracker,
+            stop,
+        })
+    }
+
+    /// Runs until stopped. Attempts in hand are finished by their workers, which the
+    /// tracker knows.
+    pub async fn run(self: Arc<Self>) {
+        while !self.stop.is_cancelled() {
+            let now = self.parts.clock.now();
+            for ready in self.parts.dispatch.ready(now) {
+                self.staff(&ready);
+            }
+            let next = self.parts.dispatch.next_due().filter(|due| *due > now);
+            let wake = next.unwrap_or_else(|| now.plus(IDLE));
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = self.parts.dispatch.changed() => {}
+                () = self.vacancy.notified() => {}
+                () = self.parts.clock.sleep_until(wake) => {}
+            }
+        }
+    }
+
+    /// Brings a lane's workers up to what its mail deserves.
+    fn staff(self: &Arc<Self>, ready: &Ready) {
+        let limit = self.parts.settings.load().limits.per_site.max(1);
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let staff = lanes.entry(ready.lane.clone()).or_default();
+        for _ in 0..staff.waiting.min(ready.count) {
+            staff.bell.notify_one();
+        }
+        let wanted = ready.count.div_ceil(PER_WORKER).min(limit);
+        while staff.workers < wanted {
+            let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else { break };
+            staff.workers += 1;
+            self.hire(ready.lane.clone(), permit);
+        }
+        if staff.workers == 0 {
+            lanes.remove(&ready.lane);
+        }
+    }
+
+    fn hire(self: &Arc<Self>, lane: Lane, permit: OwnedSemaphorePermit) {
+        let engine = Arc::clone(self);
+        self.tracker.spawn(async move {
+            // Leaving the lane must not depend on how the worker ends.
+            let desk = Desk { engine: Arc::clone(&engine), lane: lane.clone(), _permit: permit };
+            worker::run(&engine, &lane).await;
+            drop(desk);
+        });
+    }
+
+    /// Waits for mail in a lane, with an idle session. `false`: close the session.
+    pub(crate) async fn wait_for_mail(&self, lane: &Lane, patience: Duration) -> bool {
+        let bell = {
+            let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+            let staff = lanes.entry(lane.clone()).or_default();
+            staff.waiting += 1;
+            Arc::clone(&staff.bell)
+        };
+        let rang = tokio::select! {
+            () = bell.notified() => true,
+            () = self.stop.cancelled() => false,
+            () = tokio::time::sleep(patience) => false,
+        };
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(staff) = lanes.get_mut(lane) {
+            staff.waiting = staff.waiting.saturating_sub(1);
+        }
+        rang
+    }
+
+    fn leave(&self, lane: &Lane) {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(staff) = lanes.get_mut(lane) {
+            staff.workers = staff.workers.saturating_sub(1);
+            if staff.workers == 0 {
+                lanes.remove(lane);
+            }
+        }
+        drop(lanes);
+        self.vacancy.notify_one();
+    }
+}
+
+/// A worker's place in a lane. Dropped, also by a panic, it frees the place.
+struct Desk {
+    engine: Arc<Engine>,
+    lane: Lane,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        self.engine.leave(&self.lane);
+    }
+}

@@ -1,0 +1,235 @@
+//! Which reports a settled claim owes its sender, and how a report becomes mail.
+//!
+//! A report is mail like any other: it walks the Message Rules (decision 4), so a
+//! partner's Enforced TLS holds for it too, and it is committed together with the
+//! settlement that it is about. Its own sender is null, so it never causes another.
+
+use gatepost_policy::{
+    accept::{self, Origin},
+    direction::{Direction, Matched},
+    facts::{Facts, Headers},
+    rules::Undecided,
+    snapshot::Snapshot,
+    tls::{Demand, Level, Source},
+};
+use gatepost_store::{
+    Body, Claim, ClientFacts, Fate, NewCopy, NewMessage, NewRecipient, Outcome, StoreError,
+};
+use gatepost_wire::{
+    address::{Mailbox, ReversePath},
+    command::{BodyKind, MailParams, RcptParams, Ret, decode_xtext},
+    message::{Edits, HeaderSection},
+    timestamp::Timestamp,
+};
+
+use crate::{
+    dsn::{self, Kind, Original, Report, Reported},
+    engine::Parts,
+    settings::DeliverySettings,
+};
+
+/// The largest message that is returned whole where `RET=FULL` asks for it.
+const MOST_RETURNED: u64 = 1024 * 1024;
+
+/// What the reports about a claim are made from.
+pub(crate) struct Case<'a> {
+    pub parts: &'a Parts,
+    pub snapshot: &'a Snapshot,
+    pub settings: &'a DeliverySettings,
+    pub claim: &'a Claim,
+    /// One for each recipient of the claim, in order.
+    pub outcomes: &'a [Outcome],
+    /// Recipients that were delivered to a host which reports no success itself.
+    pub relayed: &'a [usize],
+    pub now: Timestamp,
+}
+
+/// The reports that are due, as messages for the store.
+pub(crate) async fn make(case: &Case<'_>) -> Vec<(Vec<u8>, NewMessage)> {
+    let ReversePath::Mailbox(sender) = &case.claim.message().sender else {
+        tell_of_silence(case);
+        return Vec::new();
+    };
+    let mut notices = Vec::new();
+    for kind in [Kind::Failed, Kind::Relayed] {
+        let reported = reported(case, kind);
+        if !reported.is_empty() {
+            notices.push(one(case, kind, sender, &reported).await);
+        }
+    }
+    notices
+}
+
+/// Mail without a sender that fails is reported to nobody (RFC 5321 section 4.5.5).
+fn tell_of_silence(case: &Case<'_>) {
+    for outcome in case.outcomes {
+        if let Outcome::Bounced(attempt) = outcome {
+            tracing::warn!(
+                message = %attempt.message,
+                to = attempt.recipient,
+                "mail without a sender failed, and nobody is told"
+            );
+        }
+    }
+}
+
+/// The recipients that a report of this kind is about (RFC 3461 section 4.1).
+fn reported<'a>(case: &'a Case<'_>, kind: Kind) -> Vec<Reported<'a>> {
+    let recipients = &case.claim.copy().recipients;
+    let all = recipients.iter().zip(case.outcomes).enumerate();
+    all.filter_map(|(index, (recipient, outcome))| {
+        let notify = recipient.params.notify;
+        let wanted = match (kind, outcome) {
+            (Kind::Failed, Outcome::Bounced(_)) => {
+                notify.is_none_or(|notify| notify.failure && !notify.never)
+            }
+            (Kind::Relayed, Outcome::Delivered(_)) => {
+                notify.is_some_and(|notify| notify.success) && case.relayed.contains(&index)
+            }
+            (Kind::Failed | Kind::Relayed, _) => false,
+        };
+        wanted.then(|| Reported {
+            mailbox: &recipient.mailbox,
+            original: recipient.params.orcpt.as_deref().map(|orcpt| {
+                decode_xtext(orcpt).unwrap_or_else(|| orcpt.to_owned())
+            }),
+            attempt: outcome.attempt(),
+        })
+    })
+    .collect()
+}
+
+async fn one(
+    case: &Case<'_>,
+    kind: Kind,
+    sender: &Mailbox,
+    reported: &[Reported<'_>],
+) -> (Vec<u8>, NewMessage) {
+    let message = case.claim.message();
+    // Mail that demanded TLS is never returned whole: the report may travel in clear text.
+    let enforced = reported.iter().any(|one| one.attempt.level.is_enforced());
+    let whole = kind == Kind::Failed
+        && message.params.ret == Some(Ret::Full)
+        && !enforced
+        && message.size <= MOST_RETURNED;
+    let bytes = original(case, whole).await.unwrap_or_else(|error| {
+        tracing::error!(
+            message = %message.id,
+            error = &error as &dyn std::error::Error,
+            "a report goes out without the original"
+        );
+        Vec::new()
+    });
+    let id = case.parts.enqueue.mint();
+    let envid = message.params.envid.as_deref().and_then(decode_xtext);
+    let report = Report {
+        kind,
+        hostname: &case.settings.hostname,
+        id,
+        now: case.now,
+        arrived: message.received_at,
+        sender,
+        envid: envid.as_deref(),
+        recipients: reported,
+        original: if whole { Original::Full(&bytes) } else { Original::Header(&bytes) },
+    };
+    let written = dsn::write(&report);
+    let new = as_mail(case, id, sender, &written);
+    (written, new)
+}
+
+/// The original: all of it, or its header section.
+async fn original(case: &Case<'_>, whole: bool) -> Result<Vec<u8>, StoreError> {
+    let mut body: Body = case.parts.dispatch.body(case.claim).await?;
+    let mut bytes = Vec::new();
+    while let Some(chunk) = body.next().await? {
+        bytes.extend_from_slice(&chunk);
+        if !whole {
+            let end = HeaderSection::scan(&bytes).body_offset();
+            if end < bytes.len() {
+                bytes.truncate(end);
+                break;
+            }
+        }
+    }
+    Ok(bytes)
+}
+
+/// The report as a message of ours: judged by the rules, to be delivered in any case.
+fn as_mail(
+    case: &Case<'_>,
+    id: gatepost_policy::id::MessageId,
+    sender: &Mailbox,
+    written: &[u8],
+) -> NewMessage {
+    let client = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    let facts = Facts {
+        sender: ReversePath::Null,
+        recipients: vec![sender.clone()],
+        client,
+        from_source: true,
+        size: u64::try_from(written.len()).unwrap_or(u64::MAX),
+        headers: Headers::scan(written),
+        direction_override: None,
+    };
+    let params = MailParams {
+        body: if written.is_ascii() { BodyKind::SevenBit } else { BodyKind::EightBit },
+        smtputf8: sender.needs_smtputf8(),
+        ..MailParams::default()
+    };
+    let copies = match accept::accept(case.snapshot, &facts, Origin::Gatepost, b"") {
+        Ok(accepted) => accepted
+            .dispositions
+            .into_iter()
+            .map(|judged| copy(sender, judged.direction, judged.demands, judged.edits, judged.matched))
+            .collect(),
+        Err(undecided) => vec![unjudged(case.snapshot, sender, &undecided)],
+    };
+    NewMessage {
+        id,
+        received_at: case.now,
+        sender: ReversePath::Null,
+        params,
+        client: ClientFacts {
+            address: client,
+            helo: case.settings.hostname.clone(),
+            tls: None,
+            from_source: true,
+        },
+        revision: case.snapshot.revision,
+        subject: String::new(),
+        copies,
+        quarantined: Vec::new(),
+        closed: Vec::new(),
+    }
+}
+
+/// A report whose rules cannot be asked now is neither lost nor sent with less than
+/// some rule might have demanded: it goes out under TLS or waits.
+fn unjudged(snapshot: &Snapshot, sender: &Mailbox, undecided: &Undecided) -> NewCopy {
+    tracing::warn!(
+        rule = undecided.rule,
+        need = undecided.need,
+        "the rules could not judge a report: it will only travel under TLS"
+    );
+    let demand = Demand::new(Level::Require, Source::Default);
+    copy(sender, snapshot.direction(sender), vec![demand], Edits::default(), Vec::new())
+}
+
+fn copy(
+    sender: &Mailbox,
+    direction: Direction,
+    demands: Vec<Demand>,
+    edits: Edits,
+    matched: Vec<Matched>,
+) -> NewCopy {
+    NewCopy {
+        recipients: vec![NewRecipient { mailbox: sender.clone(), params: RcptParams::default() }],
+        direction,
+        domain: sender.domain().clone(),
+        demands,
+        edits,
+        matched,
+        fate: Fate::Deliver,
+    }
+}

@@ -1,0 +1,238 @@
+//! A worker: claims a message of its lane, makes an attempt, has it written down,
+//! and goes on with the next one over the same session.
+
+use std::sync::Arc;
+
+use gatepost_net::tls::Connector;
+use gatepost_policy::{
+    evidence::Why,
+    snapshot::Snapshot,
+    tls::{self, NextHop, PlanInput, Requirement},
+};
+use gatepost_store::{Claim, Fate, Lane, Outcome, Settlement};
+use tokio::sync::Semaphore;
+
+use crate::{
+    attempt::{self, Live, Work},
+    destination::{self, Destination, Nowhere},
+    engine::Engine,
+    judge::{Ended, Seen},
+    luck,
+    notice::{self, Case},
+    settings::{DeliverySettings, LINGER},
+};
+
+/// Settlements of one worker that may be on their way to the disk while it goes on.
+/// It bounds how many messages a crash can make arrive twice.
+const UNSETTLED: usize = 8;
+
+/// What a worker found out for its lane, as long as policy and settings are the same.
+struct Outlook {
+    snapshot: Arc<Snapshot>,
+    settings: Arc<DeliverySettings>,
+    connector: Arc<Connector>,
+    destination: Destination,
+}
+
+impl Outlook {
+    async fn take(engine: &Engine, lane: &Lane) -> Self {
+        let parts = &engine.parts;
+        let snapshot = parts.snapshot.load_full();
+        let settings = parts.settings.load_full();
+        let connector = parts.connector.load_full();
+        let now = parts.clock.now();
+        let seed = luck::mix(now.millis().unsigned_abs(), lane.domain.key().as_bytes());
+        let destination =
+            destination::find(lane, &snapshot, &settings, parts.resolver.as_ref(), seed).await;
+        Self { snapshot, settings, connector, destination }
+    }
+
+    fn is_current(&self, engine: &Engine) -> bool {
+        let parts = &engine.parts;
+        Arc::ptr_eq(&self.snapshot, &parts.snapshot.load())
+            && Arc::ptr_eq(&self.settings, &parts.settings.load())
+            && Arc::ptr_eq(&self.connector, &parts.connector.load())
+    }
+}
+
+/// Works on a lane until there is nothing due in it.
+pub(crate) async fn run(engine: &Arc<Engine>, lane: &Lane) {
+    let unsettled = Arc::new(Semaphore::new(UNSETTLED));
+    let mut outlook: Option<Outlook> = None;
+    let mut live: Option<Live> = None;
+    while !engine.stop.is_cancelled() {
+        let Some(claim) = next(engine, lane).await else {
+            if live.is_some() && engine.wait_for_mail(lane, LINGER).await {
+                continue;
+            }
+            break;
+        };
+        let view = match outlook.take().filter(|view| view.is_current(engine)) {
+            Some(view) => view,
+            None => {
+                quit(live.take()).await;
+                Outlook::take(engine, lane).await
+            }
+        };
+        let (settlement, left) = deliver(engine, &view, claim, live.take()).await;
+        live = reusable(left, &view.settings).await;
+        outlook = Some(view);
+        write_down(engine, settlement, &unsettled).await;
+    }
+    quit(live).await;
+}
+
+async fn next(engine: &Engine, lane: &Lane) -> Option<Claim> {
+    let now = engine.parts.clock.now();
+    match engine.parts.dispatch.claim(lane, 1, now).await {
+        Ok(claims) => claims.into_iter().next(),
+        Err(error) => {
+            tracing::error!(?lane, error = &error as &dyn std::error::Error, "nothing could be claimed");
+            None
+        }
+    }
+}
+
+/// Keeps a session while it may carry more.
+async fn reusable(live: Option<Live>, settings: &DeliverySettings) -> Option<Live> {
+    let live = live?;
+    if live.carried < settings.limits.messages_per_connection {
+        return Some(live);
+    }
+    live.quit().await;
+    None
+}
+
+async fn quit(live: Option<Live>) {
+    if let Some(live) = live {
+        live.quit().await;
+    }
+}
+
+/// One attempt at one message, judged.
+async fn deliver(
+    engine: &Engine,
+    view: &Outlook,
+    claim: Claim,
+    live: Option<Live>,
+) -> (Settlement, Option<Live>) {
+    if let Fate::Report { reply } = &claim.copy().fate {
+        let reply = reply.clone();
+        return (settle(engine, view, claim, &Seen::Report { reply: &reply }).await, live);
+    }
+    let hosts = match &view.destination {
+        Destination::Hosts(hosts) => hosts,
+        Destination::Nowhere(nowhere) => {
+            return (settle(engine, view, claim, &Seen::Nowhere(nowhere)).await, live);
+        }
+    };
+    let plan = match plan(&claim, view, hosts) {
+        Ok(plan) => plan,
+        Err(broken) => {
+            return (settle(engine, view, claim, &Seen::Nowhere(&broken)).await, live);
+        }
+    };
+    let work = Work {
+        claim: &claim,
+        dispatch: engine.parts.dispatch.as_ref(),
+        resolver: engine.parts.resolver.as_ref(),
+        connector: &view.connector,
+        settings: &view.settings,
+        observe: &engine.parts.observe,
+        plan: &plan,
+    };
+    let (trial, live) = attempt::run(work, live).await;
+    let seen = Seen::Hosts { trial: &trial, plan: &plan };
+    (settle(engine, view, claim, &seen).await, live)
+}
+
+/// The requirement for each host. A demand that cannot be judged makes the message
+/// wait, and no connection.
+fn plan(
+    claim: &Claim,
+    view: &Outlook,
+    hosts: &[NextHop],
+) -> Result<Vec<(NextHop, Requirement)>, Nowhere> {
+    let demands = &claim.copy().demands;
+    let input = PlanInput { demands, unknown: view.snapshot.tls.unknown, hosts };
+    tls::plan(input).map(|plan| plan.attempts).map_err(|broken| Nowhere {
+        why: Why::PolicyBroken,
+        status: Why::PolicyBroken.status(),
+        permanent: false,
+        detail: broken.to_string(),
+    })
+}
+
+/// Judges every recipient, and adds the reports that are due.
+async fn settle(engine: &Engine, view: &Outlook, claim: Claim, seen: &Seen<'_>) -> Settlement {
+    let parts = &engine.parts;
+    let now = parts.clock.now();
+    let ended = Ended { claim: &claim, settings: &view.settings, seen, now };
+    let outcomes: Vec<Outcome> = claim
+        .copy()
+        .recipients
+        .iter()
+        .enumerate()
+        .map(|(index, recipient)| ended.outcome(index, recipient))
+        .collect();
+    let waited = now.since(claim.message().received_at);
+    for outcome in &outcomes {
+        tell(outcome);
+        parts.observe.attempted(outcome.attempt(), waited);
+    }
+    let relayed = seen.relayed();
+    let case = Case {
+        parts,
+        snapshot: &view.snapshot,
+        settings: &view.settings,
+        claim: &claim,
+        outcomes: &outcomes,
+        relayed: &relayed,
+        now,
+    };
+    let notices = notice::make(&case).await;
+    let mut outcomes = outcomes.into_iter();
+    let mut settlement = claim.settle(|_| {
+        outcomes.next().expect("one outcome was made for each recipient above, in this order")
+    });
+    for (bytes, message) in notices {
+        settlement = settlement.with_notice(bytes, message);
+    }
+    settlement
+}
+
+fn tell(outcome: &Outcome) {
+    let attempt = outcome.attempt();
+    tracing::info!(
+        message = %attempt.message,
+        to = attempt.recipient,
+        outcome = attempt.outcome.word(),
+        level = attempt.level.word(),
+        host = attempt.host.as_deref(),
+        address = attempt.address.as_deref(),
+        tls = attempt.tls.as_ref().map(|tls| tls.version.as_str()),
+        clear_because = attempt.clear_because.map(gatepost_policy::evidence::NoTls::word),
+        why = attempt.why.map(Why::word),
+        status = attempt.status,
+        reply = attempt.reply.as_deref(),
+        "attempt ended"
+    );
+}
+
+/// Has a settlement written without waiting for the disk, unless too many are on
+/// their way already.
+async fn write_down(engine: &Arc<Engine>, settlement: Settlement, unsettled: &Arc<Semaphore>) {
+    let Ok(permit) = Arc::clone(unsettled).acquire_owned().await else { return };
+    let engine_of_task = Arc::clone(engine);
+    engine.tracker.spawn(async move {
+        let message = settlement.message();
+        if let Err(error) = engine_of_task.parts.dispatch.settle(settlement).await {
+            tracing::error!(
+                %message,
+                error = &error as &dyn std::error::Error,
+                "the outcome of an attempt is not on disk yet"
+            );
+        }
+        drop(permit);
+    });
+}
