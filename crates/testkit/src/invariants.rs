@@ -233,3 +233,6 @@ fn same_tls(record: Option<&TlsRecord>, seen: Option<&TlsSeen>) -> bool {
         (Some(_), None) | (None, Some(_)) => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

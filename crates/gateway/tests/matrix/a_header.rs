@@ -13,8 +13,7 @@ const TRY: &str = "x-TLSLevel: Try";
 const REQUIRE: &str = "x-TLSLevel: Require";
 
 /// The guide's set of enforced domains and the condition on it.
-const ENFORCED: &str =
-    "[[rule_data]]\nname = \"TLS Enforced Domains\"\nkind = \"domains\"\nvalues = [\"req.test\"]\n\n";
+const ENFORCED: &str = "[[rule_data]]\nname = \"TLS Enforced Domains\"\nkind = \"domains\"\nvalues = [\"req.test\"]\n\n";
 
 /// A rule of the guide: outbound, the recipient in the list or not, one header.
 fn listed(name: &str, how: &str, header: &str) -> String {
@@ -27,7 +26,11 @@ fn listed(name: &str, how: &str, header: &str) -> String {
 
 /// The shipped set-up, with submitted fields raising the level.
 fn raising(rules: &str) -> Setup<'static> {
-    Setup { delivery: "submitted_tls_level = \"raise\"", rules: rules.to_owned(), ..Setup::default() }
+    Setup {
+        delivery: "submitted_tls_level = \"raise\"",
+        rules: rules.to_owned(),
+        ..Setup::default()
+    }
 }
 
 /// A message that carries these header lines.
@@ -40,7 +43,10 @@ async fn a01_shipped_policy_sends_in_clear_where_starttls_is_not_offered() {
     let (world, mx) = World::with_site(FakeMx::without_starttls(), Setup::default()).await;
     let attempt = world.send_one("b@d.test").await;
     attempt.is_sent_clear(NoTls::NotOffered);
-    assert_eq!((attempt.level, attempt.decided_by.rule.as_deref()), (Level::Try, Some("Opportunistic TLS")));
+    assert_eq!(
+        (attempt.level, attempt.decided_by.rule.as_deref()),
+        (Level::Try, Some("Opportunistic TLS"))
+    );
     let seen = mx.connections();
     assert_eq!(seen.len(), 1);
     assert_eq!(seen[0].clear_verbs()[..4], ["EHLO", "MAIL", "RCPT", "DATA"]);
@@ -146,7 +152,7 @@ async fn a10_try_above_require_sends_in_clear_and_warns_of_both_rules() {
     let (mut world, mx) = World::with_site(FakeMx::without_starttls(), Setup::with(rules)).await;
     world.expected.fields.insert("b@d.test".to_owned(), vec![TRY.to_owned(), REQUIRE.to_owned()]);
     world.send_one("b@d.test").await.is_sent_clear(NoTls::NotOffered);
-    let event = world.event("enforcement-shadowed").await;
+    let event = world.event("duplicate, enforcement shadowed").await;
     let detail = event.detail.to_string();
     assert!(detail.contains("Try above") && detail.contains("Enforced TLS"), "{detail}");
     assert_eq!(mx.connections().len(), 1);
@@ -168,7 +174,8 @@ async fn a12_value_that_nobody_knows_acts_as_require() {
 #[tokio::test]
 async fn a13_value_that_nobody_knows_acts_as_require_and_not_as_verify() {
     let rules = header_rule("Mistyped", None, "x-TLSLevel: Requre");
-    let (world, _) = World::with_site(FakeMx::with_cert(Cert::SelfSigned), Setup::with(rules)).await;
+    let (world, _) =
+        World::with_site(FakeMx::with_cert(Cert::SelfSigned), Setup::with(rules)).await;
     world.send_one("b@d.test").await.is_sent_tls();
     world.finish().await;
 }
@@ -181,7 +188,11 @@ async fn a15_only_the_exact_token_is_a_level() {
     for (number, value) in values.iter().enumerate() {
         world.site(&format!("d{number}.test"), FakeMx::without_starttls()).await;
         let domain = format!("d{number}.test");
-        rules.push_str(&header_rule(&format!("Value {number}"), Some(&domain), &format!("x-TLSLevel: {value}")));
+        rules.push_str(&header_rule(
+            &format!("Value {number}"),
+            Some(&domain),
+            &format!("x-TLSLevel: {value}"),
+        ));
     }
     world.start(Setup::with(rules)).await;
     for (number, value) in values.iter().enumerate() {
@@ -211,7 +222,9 @@ async fn a18_text_outside_the_top_level_header_is_no_field() {
     let head = "From: a@acme.test\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n";
     let in_body = format!("From: a@acme.test\r\n\r\n{REQUIRE}\r\n\r\ntext\r\n");
     let in_part = format!("{head}--b\r\n{REQUIRE}\r\n\r\ntext\r\n--b--\r\n");
-    let attached = format!("{head}--b\r\nContent-Type: message/rfc822\r\n\r\n{REQUIRE}\r\nFrom: x@y.test\r\n\r\ntext\r\n--b--\r\n");
+    let attached = format!(
+        "{head}--b\r\nContent-Type: message/rfc822\r\n\r\n{REQUIRE}\r\nFrom: x@y.test\r\n\r\ntext\r\n--b--\r\n"
+    );
     for (number, text) in [in_body, in_part, attached].iter().enumerate() {
         world.send_text(&["b@d.test"], text).await;
         world.attempt("b@d.test", number + 1).await.is_sent_clear(NoTls::NotOffered);
@@ -227,9 +240,16 @@ async fn a20_require_far_down_a_long_header_section_is_not_overlooked() {
     let many: String = (0..1499).map(|number| format!("X-Filler-{number}: x\r\n")).collect();
     let long = format!("X-Long: {}\r\n", format!("{}\r\n ", "y".repeat(900)).repeat(66) + "end");
     for (number, above) in [many, long].iter().enumerate() {
-        let reply = world.client().await.send(SENDER, &["b@d.test"], carrying(&format!("{above}{REQUIRE}\r\n")).as_bytes()).await;
+        let reply = world
+            .client()
+            .await
+            .send(SENDER, &["b@d.test"], carrying(&format!("{above}{REQUIRE}\r\n")).as_bytes())
+            .await;
         if reply.starts_with("250") {
-            world.attempt("b@d.test", number + 1).await.is_deferred("4.7.4", Why::StartTlsNotOffered);
+            world
+                .attempt("b@d.test", number + 1)
+                .await
+                .is_deferred("4.7.4", Why::StartTlsNotOffered);
         } else {
             assert!(reply.contains("5.3.4") || reply.contains("5.6.0"), "{reply}");
         }
@@ -283,7 +303,8 @@ async fn a23_try_from_a_sender_never_lowers_what_a_rule_requires() {
 async fn a24_bare_cr_or_lf_never_makes_a_second_header() {
     let (world, mx) = World::with_site(FakeMx::without_starttls(), Setup::default()).await;
     for smuggled in ["Subject: a\rx-TLSLevel: Try\r\n", "Subject: a\nx-TLSLevel: Try\r\n"] {
-        let reply = world.client().await.send(SENDER, &["b@d.test"], carrying(smuggled).as_bytes()).await;
+        let reply =
+            world.client().await.send(SENDER, &["b@d.test"], carrying(smuggled).as_bytes()).await;
         assert!(reply.starts_with("550 5.6.0"), "{smuggled:?}: {reply}");
     }
     assert!(world.queue().await.is_empty() && mx.connections().is_empty());
@@ -310,14 +331,22 @@ async fn a27_one_message_to_two_domains_is_judged_for_each() {
     let mut world = World::new().await;
     let required = world.site("req.test", FakeMx::without_starttls()).await;
     let tried = world.site("try.test", FakeMx::without_starttls()).await;
-    world.start(Setup::with(format!("{ENFORCED}{}", listed("Enforced TLS", "matches", "x-TLSLevel:Require")))).await;
+    world
+        .start(Setup::with(format!(
+            "{ENFORCED}{}",
+            listed("Enforced TLS", "matches", "x-TLSLevel:Require")
+        )))
+        .await;
     world.send(&["b@req.test", "b@try.test"]).await;
     world.attempt("b@req.test", 1).await.is_deferred("4.7.4", Why::StartTlsNotOffered);
     world.attempt("b@try.test", 1).await.is_sent_clear(NoTls::NotOffered);
     assert_eq!(required.connections()[0].clear_verbs(), ["EHLO", "QUIT"]);
     assert_eq!(tried.messages().len(), 1);
     let queue = world.queue().await;
-    assert_eq!(queue.iter().map(|entry| entry.recipient.as_str()).collect::<Vec<_>>(), ["b@req.test"]);
+    assert_eq!(
+        queue.iter().map(|entry| entry.recipient.as_str()).collect::<Vec<_>>(),
+        ["b@req.test"]
+    );
     assert!(world.attempts(SENDER).await.is_empty(), "nothing is reported");
     world.finish().await;
 }
@@ -343,7 +372,8 @@ async fn a29_one_domain_with_two_levels_gets_two_copies_under_tls() {
     world.send(&["a@d.test", "b@d.test"]).await;
     world.attempt("a@d.test", 1).await.is_sent_tls();
     world.attempt("b@d.test", 1).await.is_sent_tls();
-    let mut taken: Vec<_> = mx.messages().into_iter().map(|m| (m.to.clone(), m.fields("x-TLSLevel"))).collect();
+    let mut taken: Vec<_> =
+        mx.messages().into_iter().map(|m| (m.to.clone(), m.fields("x-TLSLevel"))).collect();
     taken.sort();
     assert_eq!(
         taken,
@@ -368,7 +398,11 @@ async fn a31_try_dragged_above_require_decides_and_lint_says_so() {
     let set = RuleSet::compile(&parsed.document, &parsed.spans, Profile::Standard).unwrap();
     let findings = serde_json::to_value(set.lint()).unwrap();
     let about = |kind: &str| {
-        findings.as_array().unwrap().iter().any(|f| f["kind"] == kind && f["rule"] == "Enforced TLS")
+        findings
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|f| f["kind"] == kind && f["rule"] == "Enforced TLS")
     };
     assert!(about("duplicate_tls_level") && about("tls_downgrade"), "{findings:#}");
     world.start(Setup::with(rules)).await;
@@ -404,12 +438,20 @@ async fn a34_blind_copy_waits_on_its_own_and_leaves_no_trace_in_other_copies() {
     let script = FakeMx { later: vec![(2, FakeMx::default())], ..FakeMx::without_starttls() };
     let blind = world.site("req.test", script).await;
     let open = world.site("try.test", FakeMx::without_starttls()).await;
-    world.start(Setup::with(format!("{ENFORCED}{}", listed("Enforced TLS", "matches", "x-TLSLevel:Require")))).await;
+    world
+        .start(Setup::with(format!(
+            "{ENFORCED}{}",
+            listed("Enforced TLS", "matches", "x-TLSLevel:Require")
+        )))
+        .await;
     world.send(&["open@try.test", "blind@req.test"]).await;
     world.attempt("open@try.test", 1).await.is_sent_clear(NoTls::NotOffered);
     world.attempt("blind@req.test", 1).await.is_deferred("4.7.4", Why::StartTlsNotOffered);
     let wire = String::from_utf8(open.messages()[0].wire.clone()).unwrap();
-    assert!(!wire.contains("blind") && !wire.contains("req.test") && !wire.contains("Require"), "{wire}");
+    assert!(
+        !wire.contains("blind") && !wire.contains("req.test") && !wire.contains("Require"),
+        "{wire}"
+    );
     world.next_attempt("blind@req.test", 2).await.is_sent_tls();
     let wire = String::from_utf8(blind.messages()[0].wire.clone()).unwrap();
     assert!(!wire.contains("open@try.test"), "{wire}");
@@ -421,11 +463,15 @@ fn a36_header_with_a_line_break_is_refused_when_the_policy_is_saved() {
     for value in ["x-Note: a\r\nx-TLSLevel: Try", "x-Note: a\nb", "x-Note: a\rb"] {
         let text = header_rule("Injected", None, value);
         let problems = match PolicyDocument::parse_toml(&text, "policy.toml") {
-            Ok(parsed) => RuleSet::compile(&parsed.document, &parsed.spans, Profile::Standard).expect_err("it is refused"),
+            Ok(parsed) => RuleSet::compile(&parsed.document, &parsed.spans, Profile::Standard)
+                .expect_err("it is refused"),
             Err(problems) => problems,
         };
         assert_eq!(problems.len(), 1, "{problems:?}");
-        assert!(problems[0].line > 1 && problems[0].path.starts_with("rule[0].actions[0]"), "{problems:?}");
+        assert!(
+            problems[0].line > 1 && problems[0].path.starts_with("rule[0].actions[0]"),
+            "{problems:?}"
+        );
     }
 }
 
@@ -433,13 +479,13 @@ fn a36_header_with_a_line_break_is_refused_when_the_policy_is_saved() {
 async fn a37_level_survives_a_restart_and_a_change_of_the_rules() {
     let (mut world, mx) = World::with_site(
         FakeMx { later: vec![(2, FakeMx::default())], ..FakeMx::without_starttls() },
-        Setup { rules: require(), on_disk: true, ..Setup::default() },
+        Setup::with(require()),
     )
     .await;
     world.send_one("b@d.test").await.is_deferred("4.7.4", Why::StartTlsNotOffered);
     world.stop().await;
     // The rules of today would let it go in clear; the demand it was taken with does not.
-    world.start(Setup { on_disk: true, ..Setup::default() }).await;
+    world.start(Setup::default()).await;
     let attempt = world.next_attempt("b@d.test", 2).await;
     attempt.is_sent_tls();
     assert_eq!(attempt.level, Level::Require);

@@ -16,8 +16,14 @@ async fn goes_clear_on_a_new_connection(script: FakeMx, setup: Setup<'_>) -> Vec
     attempt.is_sent_clear(NoTls::HandshakeFailed);
     let seen = mx.connections();
     assert_eq!(seen.len(), 2, "{seen:#?}");
-    assert!(matches!(seen[0].clear_verbs().join(" ").as_str(), "EHLO STARTTLS" | "EHLO STARTTLS QUIT"), "{seen:#?}");
-    assert!(seen[0].messages.is_empty() && !seen[1].clear_verbs().contains(&"STARTTLS".to_owned()), "{seen:#?}");
+    assert!(
+        matches!(seen[0].clear_verbs().join(" ").as_str(), "EHLO STARTTLS" | "EHLO STARTTLS QUIT"),
+        "{seen:#?}"
+    );
+    assert!(
+        seen[0].messages.is_empty() && !seen[1].clear_verbs().contains(&"STARTTLS".to_owned()),
+        "{seen:#?}"
+    );
     assert_eq!(mx.messages().len(), 1);
     assert_eq!(attempt.tries.len(), 2, "{attempt:#?}");
     assert_eq!((attempt.tries[0].stage, attempt.tries[1].why), (Stage::Tls, None), "{attempt:#?}");
@@ -49,7 +55,8 @@ async fn b02_permanent_refusal_of_starttls_goes_clear_on_the_same_connection() {
 
 #[tokio::test]
 async fn b04_close_after_220_goes_clear_on_a_new_connection() {
-    let whys = goes_clear_on_a_new_connection(FakeMx::breaking(After220::Close), Setup::default()).await;
+    let whys =
+        goes_clear_on_a_new_connection(FakeMx::breaking(After220::Close), Setup::default()).await;
     assert_eq!(whys, [Why::TlsClosed]);
     goes_clear_on_a_new_connection(FakeMx::breaking(After220::Reset), Setup::default()).await;
 }
@@ -71,7 +78,9 @@ async fn b04_loss_at_the_ehlo_under_tls_counts_as_a_failed_handshake() {
 #[tokio::test]
 async fn b04_positive_reply_that_is_not_220_counts_as_a_failed_handshake() {
     for reply in ["250 2.0.0 fine", "421 4.3.2 going down"] {
-        let whys = goes_clear_on_a_new_connection(FakeMx::answering_starttls(reply), Setup::default()).await;
+        let whys =
+            goes_clear_on_a_new_connection(FakeMx::answering_starttls(reply), Setup::default())
+                .await;
         assert_eq!(whys, [Why::StartTlsBadReply], "{reply}");
     }
 }
@@ -85,9 +94,13 @@ async fn b04_bytes_behind_the_220_count_as_a_failed_handshake() {
 
 #[tokio::test]
 async fn b05_handshake_failure_alert_goes_clear_on_a_new_connection() {
-    let whys = goes_clear_on_a_new_connection(FakeMx::breaking(After220::Alert(40)), Setup::default()).await;
+    let whys =
+        goes_clear_on_a_new_connection(FakeMx::breaking(After220::Alert(40)), Setup::default())
+            .await;
     assert_eq!(whys, [Why::TlsAlert]);
-    let whys = goes_clear_on_a_new_connection(FakeMx::breaking(After220::Alert(70)), Setup::default()).await;
+    let whys =
+        goes_clear_on_a_new_connection(FakeMx::breaking(After220::Alert(70)), Setup::default())
+            .await;
     assert_eq!(whys, [Why::TlsVersion]);
 }
 
@@ -121,7 +134,13 @@ async fn b08_silence_after_220_goes_clear_on_a_new_connection() {
 #[tokio::test]
 async fn b09_bad_certificate_is_observed_and_not_acted_on() {
     let mut world = World::new().await;
-    let kinds = [("good", Cert::Good), ("self", Cert::SelfSigned), ("expired", Cert::Expired), ("wrongname", Cert::WrongName), ("otherca", Cert::OtherCa)];
+    let kinds = [
+        ("good", Cert::Good),
+        ("self", Cert::SelfSigned),
+        ("expired", Cert::Expired),
+        ("wrongname", Cert::WrongName),
+        ("otherca", Cert::OtherCa),
+    ];
     for (name, cert) in &kinds {
         world.site(&format!("{name}.test"), FakeMx::with_cert(cert.clone())).await;
     }
@@ -139,7 +158,11 @@ async fn b09_bad_certificate_is_observed_and_not_acted_on() {
 async fn b10_weak_certificate_never_keeps_mail_in_the_queue() {
     let mut world = World::new().await;
     let mut recipients = Vec::new();
-    for (domain, weakness) in [("rsa.test", Weakness::Rsa1024), ("vone.test", Weakness::Version1), ("sha.test", Weakness::Sha1)] {
+    for (domain, weakness) in [
+        ("rsa.test", Weakness::Rsa1024),
+        ("vone.test", Weakness::Version1),
+        ("sha.test", Weakness::Sha1),
+    ] {
         if world.weak_site(domain, weakness).await.is_some() {
             recipients.push(format!("b@{domain}"));
         }
@@ -148,7 +171,10 @@ async fn b10_weak_certificate_never_keeps_mail_in_the_queue() {
     for recipient in recipients {
         let attempt = world.send_one(&recipient).await;
         assert_eq!(attempt.outcome, Ending::Delivered, "{attempt:#?}");
-        assert!(attempt.tls.is_some() || attempt.clear_because == Some(NoTls::HandshakeFailed), "{attempt:#?}");
+        assert!(
+            attempt.tls.is_some() || attempt.clear_because == Some(NoTls::HandshakeFailed),
+            "{attempt:#?}"
+        );
     }
     world.finish().await;
 }
@@ -177,7 +203,11 @@ async fn b13_refusal_of_the_message_under_tls_is_final_and_never_tried_in_clear(
 
 #[tokio::test]
 async fn b14_loss_inside_data_under_tls_waits_and_begins_with_tls_again() {
-    let script = FakeMx { hang_up: HangUp::InData(20), later: vec![(2, FakeMx::default())], ..FakeMx::default() };
+    let script = FakeMx {
+        hang_up: HangUp::InData(20),
+        later: vec![(2, FakeMx::default())],
+        ..FakeMx::default()
+    };
     let (world, mx) = World::with_site(script, Setup::default()).await;
     world.send_one("b@d.test").await.is_deferred("4.4.2", Why::ConnectionLost);
     assert_eq!(mx.connections().len(), 1);
@@ -235,7 +265,9 @@ async fn b18_preference_comes_before_tls_unless_it_is_set_otherwise() {
 #[tokio::test]
 async fn b18_any_mx_goes_clear_when_no_host_has_tls() {
     let mut world = World::new().await;
-    world.two_hosts("d.test", FakeMx::without_starttls(), FakeMx::answering_starttls("454 4.7.0 no")).await;
+    world
+        .two_hosts("d.test", FakeMx::without_starttls(), FakeMx::answering_starttls("454 4.7.0 no"))
+        .await;
     world.start(Setup { delivery: "try_prefer_tls = \"any_mx\"", ..Setup::default() }).await;
     let attempt = world.send_one("b@d.test").await;
     attempt.is_sent_clear(NoTls::NotOffered);
@@ -277,7 +309,8 @@ async fn b01_refusal_waits_where_that_is_set_and_only_a_temporary_one() {
 
 #[tokio::test]
 async fn b26_overwritten_keyword_goes_clear_and_is_written_down() {
-    let script = FakeMx { ehlo: Ehlo::replacing("STARTTLS", "XXXXXXXA"), ..FakeMx::without_starttls() };
+    let script =
+        FakeMx { ehlo: Ehlo::replacing("STARTTLS", "XXXXXXXA"), ..FakeMx::without_starttls() };
     let (world, _) = World::with_site(script, Setup::default()).await;
     world.send_one("b@d.test").await.is_sent_clear(NoTls::NotOffered);
     let event = world.event("starttls-stripped-suspect").await;

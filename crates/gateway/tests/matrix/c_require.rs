@@ -48,7 +48,9 @@ async fn c04_broken_handshake_waits_with_one_connection_an_attempt() {
         (garbage, Why::TlsAlert),
         (After220::Stall, Why::TlsTimeout),
     ] {
-        let (world, mx) = World::with_site(FakeMx::breaking(after.clone()), enforced("tls_timeout = \"500ms\"")).await;
+        let (world, mx) =
+            World::with_site(FakeMx::breaking(after.clone()), enforced("tls_timeout = \"500ms\""))
+                .await;
         let attempt = world.send_one("b@d.test").await;
         attempt.is_deferred("4.7.5", why);
         assert_eq!(mx.connections().len(), 1, "{after:?}");
@@ -86,7 +88,11 @@ async fn c04_reply_to_starttls_of_many_lines_is_read_whole_before_the_handshake(
 async fn c05_old_tls_only_waits_for_its_version() {
     let mut world = World::new().await;
     let mut sites = Vec::new();
-    for (domain, weakness) in [("ten.test", Weakness::Tls10), ("eleven.test", Weakness::Tls11), ("both.test", Weakness::Tls10And11)] {
+    for (domain, weakness) in [
+        ("ten.test", Weakness::Tls10),
+        ("eleven.test", Weakness::Tls11),
+        ("both.test", Weakness::Tls10And11),
+    ] {
         if let Some(peer) = world.weak_site(domain, weakness).await {
             sites.push((domain, peer));
         }
@@ -102,7 +108,12 @@ async fn c05_old_tls_only_waits_for_its_version() {
 #[tokio::test]
 async fn c06_require_does_not_judge_the_certificate() {
     let mut world = World::new().await;
-    let kinds = [("self", Cert::SelfSigned), ("expired", Cert::Expired), ("wrongname", Cert::WrongName), ("otherca", Cert::OtherCa)];
+    let kinds = [
+        ("self", Cert::SelfSigned),
+        ("expired", Cert::Expired),
+        ("wrongname", Cert::WrongName),
+        ("otherca", Cert::OtherCa),
+    ];
     for (name, cert) in &kinds {
         world.site(&format!("{name}.test"), FakeMx::with_cert(cert.clone())).await;
     }
@@ -110,7 +121,11 @@ async fn c06_require_does_not_judge_the_certificate() {
     for (name, _) in kinds {
         let attempt = world.send_one(&format!("b@{name}.test")).await;
         attempt.is_sent_tls();
-        assert_eq!(serde_json::to_value(attempt.tls.unwrap().verified_by).unwrap(), "none", "{name}");
+        assert_eq!(
+            serde_json::to_value(attempt.tls.unwrap().verified_by).unwrap(),
+            "none",
+            "{name}"
+        );
     }
     world.finish().await;
 }
@@ -118,7 +133,8 @@ async fn c06_require_does_not_judge_the_certificate() {
 #[tokio::test]
 async fn c07_host_without_tls_is_passed_over_for_one_with_it() {
     let mut world = World::new().await;
-    let (without, good) = world.two_hosts("d.test", FakeMx::without_starttls(), FakeMx::default()).await;
+    let (without, good) =
+        world.two_hosts("d.test", FakeMx::without_starttls(), FakeMx::default()).await;
     world.start(enforced("")).await;
     let attempt = world.send_one("b@d.test").await;
     attempt.is_sent_tls();
@@ -136,7 +152,8 @@ async fn c09_when_no_host_has_tls_both_are_named() {
     world.start(enforced("")).await;
     let attempt = world.send_one("b@d.test").await;
     attempt.is_deferred("4.7.4", Why::StartTlsNotOffered);
-    let tried: Vec<_> = attempt.tries.iter().map(|tried| (tried.host.as_str(), tried.why)).collect();
+    let tried: Vec<_> =
+        attempt.tries.iter().map(|tried| (tried.host.as_str(), tried.why)).collect();
     let why = Some(Why::StartTlsNotOffered);
     assert_eq!(tried, [("mx1.d.test", why), ("mx2.d.test", why)]);
     world.finish().await;
@@ -145,7 +162,8 @@ async fn c09_when_no_host_has_tls_both_are_named() {
 #[tokio::test]
 async fn c11_reply_of_the_host_that_got_furthest_is_the_reason() {
     let mut world = World::new().await;
-    let greylisting = FakeMx { rcpt: Answer::from("450 4.7.1 come back later"), ..FakeMx::default() };
+    let greylisting =
+        FakeMx { rcpt: Answer::from("450 4.7.1 come back later"), ..FakeMx::default() };
     let (first, second) = world.two_hosts("d.test", greylisting, FakeMx::without_starttls()).await;
     world.start(enforced("")).await;
     let attempt = world.send_one("b@d.test").await;
@@ -162,7 +180,10 @@ async fn c12_host_that_knows_helo_only_has_no_starttls() {
     let (world, mx) = World::with_site(script, enforced("")).await;
     world.send_one("b@d.test").await.is_deferred("4.7.4", Why::StartTlsNotOffered);
     let verbs = mx.connections()[0].clear_verbs();
-    assert!(verbs.iter().all(|verb| matches!(verb.as_str(), "EHLO" | "HELO" | "QUIT")), "{verbs:?}");
+    assert!(
+        verbs.iter().all(|verb| matches!(verb.as_str(), "EHLO" | "HELO" | "QUIT")),
+        "{verbs:?}"
+    );
     world.finish().await;
 }
 
@@ -173,11 +194,19 @@ async fn c13_anonymous_ciphers_only_wait() {
     let real = world.weak_site("e.test", Weakness::Anonymous).await;
     world.start(enforced("")).await;
     let attempt = world.send_one("b@d.test").await;
-    assert_eq!((attempt.outcome, attempt.status.as_str()), (Ending::Deferred, "4.7.5"), "{attempt:#?}");
+    assert_eq!(
+        (attempt.outcome, attempt.status.as_str()),
+        (Ending::Deferred, "4.7.5"),
+        "{attempt:#?}"
+    );
     assert_eq!(imitation.connections().len(), 1);
     if let Some(real) = real {
         let attempt = world.send_one("b@e.test").await;
-        assert_eq!((attempt.outcome, attempt.status.as_str()), (Ending::Deferred, "4.7.5"), "{attempt:#?}");
+        assert_eq!(
+            (attempt.outcome, attempt.status.as_str()),
+            (Ending::Deferred, "4.7.5"),
+            "{attempt:#?}"
+        );
         assert_eq!(real.connections().len(), 1);
         assert!(real.connections()[0].tls.is_none());
     }
@@ -216,7 +245,14 @@ async fn c16_gives_up_after_a_day_and_reports_it() {
     let report = world.report().await;
     assert_eq!(report.to, [SENDER]);
     let text = String::from_utf8(report.message).unwrap();
-    for wanted in ["multipart/report", "Action: failed", "Status: 4.7.4", "Final-Recipient: rfc822;", "b@d.test", "mx.d.test"] {
+    for wanted in [
+        "multipart/report",
+        "Action: failed",
+        "Status: 4.7.4",
+        "Final-Recipient: rfc822;",
+        "b@d.test",
+        "mx.d.test",
+    ] {
         assert!(text.contains(wanted), "{wanted} in {text}");
     }
     assert!(!text.contains("..and so on"), "the body of enforced mail is not sent back: {text}");
@@ -229,7 +265,8 @@ async fn c16_gives_up_after_a_day_and_reports_it() {
 async fn c17_bounces_at_once_where_that_is_set_after_every_host_was_tried() {
     let bounce = "enforced_failure = \"bounce\"";
     let mut world = World::new().await;
-    let (first, second) = world.two_hosts("d.test", FakeMx::without_starttls(), FakeMx::without_starttls()).await;
+    let (first, second) =
+        world.two_hosts("d.test", FakeMx::without_starttls(), FakeMx::without_starttls()).await;
     world.site("e.test", FakeMx::breaking(After220::Alert(40))).await;
     world.start(enforced(bounce)).await;
     world.send_one("b@d.test").await.is_failed("5.7.4", Why::StartTlsNotOffered);

@@ -86,7 +86,9 @@ impl Client {
                 return String::from_utf8_lossy(&reply).into_owned();
             }
             let mut chunk = [0; 4096];
-            let read = tokio::time::timeout(BOUND, self.stream.read(&mut chunk)).await.expect("a reply in time");
+            let read = tokio::time::timeout(BOUND, self.stream.read(&mut chunk))
+                .await
+                .expect("a reply in time");
             match read {
                 Ok(1..) => self.held.extend_from_slice(&chunk[..read.unwrap()]),
                 Ok(0) | Err(_) => return String::new(),
@@ -97,7 +99,9 @@ impl Client {
     /// Whether the gateway hangs up without another word.
     pub async fn is_hung_up(&mut self) -> bool {
         let mut chunk = [0; 4096];
-        let read = tokio::time::timeout(BOUND, self.stream.read(&mut chunk)).await.expect("an end in time");
+        let read = tokio::time::timeout(BOUND, self.stream.read(&mut chunk))
+            .await
+            .expect("an end in time");
         self.held.is_empty() && matches!(read, Ok(0) | Err(_))
     }
 }

@@ -9,7 +9,15 @@ use crate::world::{SENDER, Setup, World, require};
 
 /// Ends of data that are none, RFC 5321 section 4.1.1.4, each with an envelope behind it.
 const LENIENT_ENDS: [&[u8]; 9] = [
-    b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\r\n.\r\r\n", b"\r\n.\r", b"\r\n\0.\r\n", b"\r\n.\0\r\n",
+    b"\n.\n",
+    b"\n.\r\n",
+    b"\r\n.\n",
+    b"\r.\r",
+    b"\r.\r\n",
+    b"\r\r\n.\r\r\n",
+    b"\r\n.\r",
+    b"\r\n\0.\r\n",
+    b"\r\n.\0\r\n",
 ];
 
 #[tokio::test]
@@ -108,12 +116,21 @@ async fn l11_chunks_are_held_to_the_same_rules() {
 async fn l13_addresses_cannot_carry_commands() {
     let (world, _) = World::with_site(FakeMx::default(), Setup::default()).await;
     let mut client = Client::greeted(world.smtp()).await;
-    for line in ["MAIL FROM:<a b@acme.test>", "MAIL FROM:<a@acme.test> X>", "MAIL FROM:<a@acme.test", "MAIL FROM:a@acme.test>"] {
+    for line in [
+        "MAIL FROM:<a b@acme.test>",
+        "MAIL FROM:<a@acme.test> X>",
+        "MAIL FROM:<a@acme.test",
+        "MAIL FROM:a@acme.test>",
+    ] {
         let reply = client.say(line).await;
         assert!(reply.starts_with('5'), "{line}: {reply}");
     }
     client.expect(&format!("MAIL FROM:<{SENDER}>"), "250").await;
-    for line in ["RCPT TO:<b@d.test\rDATA>", "RCPT TO:<\"b\"x@d.test>", "RCPT TO:<b@d.test> ORCPT=rfc822;b+ZZ"] {
+    for line in [
+        "RCPT TO:<b@d.test\rDATA>",
+        "RCPT TO:<\"b\"x@d.test>",
+        "RCPT TO:<b@d.test> ORCPT=rfc822;b+ZZ",
+    ] {
         let reply = client.say(line).await;
         assert!(reply.starts_with('5'), "{line:?}: {reply}");
     }

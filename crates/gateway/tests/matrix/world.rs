@@ -5,14 +5,17 @@
 //! invariants. A world that is dropped unfinished fails its test. Our own domain is `acme.test`; its mail server takes
 //! everything, reports to senders included, and is part of what the invariants look at.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use gatepost_policy::evidence::Attempt;
-use gatepost_store::{Event, ManualClock, QueueEntry, Search};
+use gatepost_store::{Event, Inspect, Journal, ManualClock, QueueEntry, Search};
 use gatepost_testkit::invariants::{self, Expectations};
-use gatepost_testkit::{Connection, FakeDns, FakeMx, Net, Received, RunningMx, TestCa, WeakPeer, Weakness};
+use gatepost_testkit::{
+    Connection, FakeDns, FakeMx, Net, Received, RunningMx, TestCa, WeakPeer, Weakness,
+};
 use gatepost_wire::timestamp::Timestamp;
 use tempfile::TempDir;
 
@@ -26,6 +29,24 @@ const BOUND: Duration = Duration::from_secs(30);
 /// The clock's start, 2026-11-24.
 const START: i64 = 1_795_478_400_000;
 
+thread_local! {
+    /// Panics on this thread, on which all tasks of a test's gateway run. A task's panic ends nothing but the task,
+    /// so nobody would notice.
+    static PANICS: Cell<usize> = const { Cell::new(0) };
+}
+
+fn count_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let told = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            PANICS.set(PANICS.get() + 1);
+            told(panic);
+        }));
+    });
+    PANICS.set(0);
+}
+
 /// How the gateway is set up; the default is what is shipped.
 #[derive(Clone, Debug, Default)]
 pub struct Setup<'a> {
@@ -35,8 +56,6 @@ pub struct Setup<'a> {
     pub delivery: &'a str,
     /// Rules and sets of the policy, as TOML, above the System Rules that are not named in them.
     pub rules: String,
-    /// Keep the store on disk.
-    pub on_disk: bool,
 }
 
 impl Setup<'_> {
@@ -49,7 +68,9 @@ impl Setup<'_> {
 /// A rule for outbound mail, to recipients that match where some are given, that adds one header.
 pub fn header_rule(name: &str, recipients: Option<&str>, header: &str) -> String {
     let only = recipients
-        .map(|set| format!("  {{ condition = \"recipient\", match = \"matches\", value = {set:?} }},\n"))
+        .map(|set| {
+            format!("  {{ condition = \"recipient\", match = \"matches\", value = {set:?} }},\n")
+        })
         .unwrap_or_default();
     format!(
         "[[rule]]\nname = {name:?}\nconditions = [\n  {{ condition = \"direction\", match = \"matches\", value = \"outbound\" }},\n{only}]\n\
@@ -64,7 +85,9 @@ pub fn require() -> String {
 
 /// A message with this subject and a short body.
 pub fn message(subject: &str) -> String {
-    format!("From: Anna <{SENDER}>\r\nTo: somebody\r\nSubject: {subject}\r\n\r\nHello,\r\n.\r\n..and so on\r\n")
+    format!(
+        "From: Anna <{SENDER}>\r\nTo: somebody\r\nSubject: {subject}\r\n\r\nHello,\r\n.\r\n..and so on\r\n"
+    )
 }
 
 /// One gateway and the world around it.
@@ -87,6 +110,7 @@ pub struct World {
 impl World {
     /// A world with our own domain in it and no gateway yet.
     pub async fn new() -> Self {
+        count_panics();
         let mut world = Self {
             ca: TestCa::new(),
             dns: FakeDns::new(),
@@ -114,7 +138,8 @@ impl World {
     /// Puts up a mail exchanger and its address.
     pub async fn mx(&mut self, host: &str, script: FakeMx) -> Arc<RunningMx> {
         let address = self.net.next();
-        let mx = Arc::new(script.start(host, address, &self.ca).await.expect("the address is free"));
+        let mx =
+            Arc::new(script.start(host, address, &self.ca).await.expect("the address is free"));
         self.dns.set_addresses(host, &[address.ip()]);
         self.hosts.push(Arc::clone(&mx));
         mx
@@ -128,7 +153,12 @@ impl World {
     }
 
     /// Puts up a domain with two mail exchangers, `mx1.` preferred to `mx2.`.
-    pub async fn two_hosts(&mut self, domain: &str, first: FakeMx, second: FakeMx) -> (Arc<RunningMx>, Arc<RunningMx>) {
+    pub async fn two_hosts(
+        &mut self,
+        domain: &str,
+        first: FakeMx,
+        second: FakeMx,
+    ) -> (Arc<RunningMx>, Arc<RunningMx>) {
         let (one, two) = (format!("mx1.{domain}"), format!("mx2.{domain}"));
         self.dns.set_mx(domain, &[(10, &one), (20, &two)]);
         (self.mx(&one, first).await, self.mx(&two, second).await)
@@ -172,7 +202,6 @@ impl World {
             config,
             policy,
             directory: self.directory.path().to_owned(),
-            on_disk: setup.on_disk,
             dns: self.dns.clone(),
             clock: Arc::clone(&self.clock),
         });
@@ -188,7 +217,7 @@ impl World {
         )
     }
 
-    /// Stops the gateway, keeping the store where it is on disk.
+    /// Stops the gateway. The next one starts on its store.
     pub async fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             running.stop().await;
@@ -235,7 +264,11 @@ impl World {
             }
         };
         let in_time = tokio::time::timeout(BOUND, come).await.is_ok();
-        assert!(in_time, "attempt {number} for {recipient} did not come; hosts saw {:#?}", self.connections());
+        assert!(
+            in_time,
+            "attempt {number} for {recipient} did not come; hosts saw {:#?}",
+            self.connections()
+        );
         all.swap_remove(number - 1)
     }
 
@@ -258,7 +291,7 @@ impl World {
 
     /// The journal.
     pub async fn events(&self) -> Vec<Event> {
-        self.gateway().store().events().await
+        self.gateway().store().events(None).await.expect("the store can be read")
     }
 
     /// The event of this kind, which must have been written.
@@ -280,7 +313,9 @@ impl World {
 
     /// The first report to our mail server, once it is there.
     pub async fn report(&self) -> Received {
-        let came = self.hosts[0].until(BOUND, |all| all.iter().any(|c| c.accepted().any(|m| m.from.is_empty()))).await;
+        let came = self.hosts[0]
+            .until(BOUND, |all| all.iter().any(|c| c.accepted().any(|m| m.from.is_empty())))
+            .await;
         assert!(came, "no report came");
         self.reports().swap_remove(0)
     }
@@ -295,12 +330,13 @@ impl World {
     pub async fn finish(mut self) {
         self.finished = true;
         let running = self.running.take().expect("a gateway was started");
-        let store = running.store();
-        running.stop().await;
-        let attempts = store.messages_search(&Search::default()).await.expect("the store can be read");
+        let attempts = running.stop_and_read().await;
         for host in &self.hosts {
             // The last FIN may still be on its way to the fake.
-            host.until(Duration::from_secs(5), |all| all.iter().all(|connection| connection.closed)).await;
+            host.until(Duration::from_secs(5), |all| {
+                all.iter().all(|connection| connection.closed)
+            })
+            .await;
         }
         for peer in &self.weak {
             let bound = tokio::time::timeout(Duration::from_secs(5), async {
@@ -310,6 +346,7 @@ impl World {
             });
             assert!(bound.await.is_ok(), "a connection to a weak peer is still open");
         }
+        assert_eq!(PANICS.get(), 0, "I9: a task panicked; what it said is above");
         let connections = self.connections();
         if let Err(breaches) = invariants::check(&connections, &attempts, &self.expected) {
             panic!("{breaches}\nattempts: {attempts:#?}\nconnections: {connections:#?}");
@@ -325,6 +362,9 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        assert!(self.finished || std::thread::panicking(), "call finish, which checks the invariants");
+        assert!(
+            self.finished || std::thread::panicking(),
+            "call finish, which checks the invariants"
+        );
     }
 }

@@ -1,0 +1,85 @@
+//! A gateway in this process: real sockets, a store in a folder of its own, and our clock and DNS.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use gatepost::config;
+use gatepost::serve::{Gateway, Parts};
+use gatepost_policy::document::PolicyDocument;
+use gatepost_policy::evidence::Attempt;
+use gatepost_store::embedded::{self, Embedded, Mode};
+use gatepost_store::{Inspect, ManualClock, Search, Settings};
+use gatepost_testkit::FakeDns;
+
+/// What a gateway is started with.
+pub struct Wanted {
+    /// `gatepost.toml`.
+    pub config: String,
+    /// The policy file, applied before this returns.
+    pub policy: String,
+    /// Where the configuration stands and the store is made.
+    pub directory: PathBuf,
+    /// Its resolver.
+    pub dns: FakeDns,
+    /// Its clock.
+    pub clock: Arc<ManualClock>,
+}
+
+/// A running gateway.
+pub struct Running {
+    gateway: Gateway,
+    config: config::Config,
+    clock: Arc<ManualClock>,
+}
+
+/// Starts one; the policy is in effect when this returns.
+pub async fn start(wanted: Wanted) -> Running {
+    let file = wanted.directory.join("gatepost.toml");
+    let config =
+        config::parse(&wanted.config, &file).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let mut parts = Parts::new(config.clone(), wanted.clock.clone());
+    parts.resolver = Some(Arc::new(wanted.dns));
+    let gateway = Box::pin(Gateway::start(parts)).await.expect("the gateway starts");
+    let parsed = PolicyDocument::parse_toml(&wanted.policy, "policy.toml")
+        .unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let document = parsed.document.completed(gateway.store().profile());
+    let committed = gateway
+        .store()
+        .commit(None, &document, "the matrix", None)
+        .await
+        .expect("the policy is stored");
+    gateway.wait_for_revision(committed.revision).await;
+    Running { gateway, config, clock: wanted.clock }
+}
+
+impl Running {
+    /// Where it takes mail.
+    pub fn smtp(&self) -> SocketAddr {
+        self.gateway.listeners()[0]
+    }
+
+    /// Its store.
+    pub fn store(&self) -> &Embedded {
+        self.gateway.store()
+    }
+
+    /// Stops it.
+    pub async fn stop(self) {
+        self.gateway.stop().await;
+    }
+
+    /// Stops it and reads every attempt from what it left on disk.
+    pub async fn stop_and_read(self) -> Vec<Attempt> {
+        let Self { gateway, config, clock } = self;
+        gateway.stop().await;
+        let options = embedded::Options::new(config.profile, clock);
+        let left = Box::pin(embedded::open(&config.data_dir, options, Mode::Tool))
+            .await
+            .expect("the store opens");
+        let attempts =
+            left.messages_search(&Search::default()).await.expect("the store can be read");
+        left.close().await;
+        attempts
+    }
+}
