@@ -216,7 +216,7 @@ impl<'a> Running<'a> {
     ) -> bool {
         match open(&self.work, hop, address, requirement).await {
             Opened::Ready(session) => {
-                let live = Live::new(session, hop, address, &self.work);
+                let live = Live::new(*session, hop, address, &self.work);
                 self.speak(live, requirement, false).await;
                 true
             }
@@ -383,7 +383,7 @@ impl<'a> Running<'a> {
 
 /// Whether a session is ready for mail.
 enum Opened {
-    Ready(Session),
+    Ready(Box<Session>),
     Failed {
         failure: Failure,
         /// Why the host may be tried in clear text later, if the message allows it.
@@ -392,6 +392,10 @@ enum Opened {
 }
 
 impl Opened {
+    fn ready(session: Session) -> Self {
+        Self::Ready(Box::new(session))
+    }
+
     const fn lost(failure: Failure) -> Self {
         Self::Failed { failure, clear: None }
     }
@@ -416,7 +420,7 @@ async fn open(
     };
     match requirement {
         Requirement::Opportunistic(may) if may.preference() == Preference::Plain => {
-            return Opened::Ready(Session::Clear(greeted.stay_clear(NoTls::LevelPlain)));
+            return Opened::ready(Session::Clear(greeted.stay_clear(NoTls::LevelPlain)));
         }
         Requirement::Opportunistic(_) | Requirement::Enforced(_) => {}
     }
@@ -428,7 +432,7 @@ async fn open(
             return without_tls(work, greeted, requirement, Some(reply)).await;
         }
         Ok(StartTls::Ready(ready)) => match ready.handshake(work.connector, requirement).await {
-            Ok(conn) => return Opened::Ready(Session::Secured(conn)),
+            Ok(conn) => return Opened::ready(Session::Secured(conn)),
             Err(failure) => failure,
         },
         Err(failure) => failure,
@@ -453,7 +457,7 @@ async fn without_tls(
         Requirement::Opportunistic(_) if put_off => {}
         Requirement::Opportunistic(_) => match settings.prefer_tls {
             PreferTls::SamePreference => {
-                return Opened::Ready(Session::Clear(greeted.stay_clear(why)));
+                return Opened::ready(Session::Clear(greeted.stay_clear(why)));
             }
             PreferTls::AnyMx => {
                 greeted.quit().await;

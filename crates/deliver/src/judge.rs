@@ -228,15 +228,12 @@ fn is_hopeless(trial: &Trial, index: usize) -> bool {
 /// A permanent failure has a status of class 5.
 fn with_final_status(mut trouble: Trouble) -> Trouble {
     if trouble.permanent {
-        trouble.status = match trouble.why {
-            // Every MX host lacks an address, or is at one that is not used.
-            Why::NoMx | Why::AddressRefused => "5.4.4".to_owned(),
-            why if why == Why::RemoteReply => trouble.status,
-            why => why.status().to_owned(),
-        };
+        // Every MX host lacks an address, or is at one that is not used.
+        if matches!(trouble.why, Why::NoMx | Why::AddressRefused) {
+            "5.4.4".clone_into(&mut trouble.status);
+        } else if trouble.why != Why::RemoteReply {
+            trouble.why.status().clone_into(&mut trouble.status);
+        }
     }
     trouble
 }
-
-#[cfg(test)]
-mod tests;

@@ -249,8 +249,20 @@ mod tests {
         };
         let json = serde_json::to_value(&attempt).unwrap();
         for key in [
-            "message", "recipient", "at", "outcome", "level", "decided_by", "host", "address",
-            "tls", "clear_because", "why", "reply", "status", "tries",
+            "message",
+            "recipient",
+            "at",
+            "outcome",
+            "level",
+            "decided_by",
+            "host",
+            "address",
+            "tls",
+            "clear_because",
+            "why",
+            "reply",
+            "status",
+            "tries",
         ] {
             assert!(json.get(key).is_some(), "{key}");
         }

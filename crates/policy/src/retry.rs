@@ -85,7 +85,8 @@ mod tests {
 
     #[test]
     fn a_lifetime_is_shorter_only_for_a_tls_cause() {
-        let life = Lifetime { ordinary: Duration::from_secs(100), enforced: Duration::from_secs(10) };
+        let life =
+            Lifetime { ordinary: Duration::from_secs(100), enforced: Duration::from_secs(10) };
         let start = Timestamp::from_millis(0);
         assert_eq!(life.end(start, true), Timestamp::from_millis(10_000));
         assert_eq!(life.end(start, false), Timestamp::from_millis(100_000));

@@ -1,6 +1,6 @@
 //! Clauses, and the two kinds of requirement that a set of them makes.
 //!
-//! [`Requirement::resolve`] is the only maker of either half: an empty set is
+//! `Requirement::resolve` is the only maker of either half: an empty set is
 //! [`Opportunistic`], any other is [`Enforced`]. The fields are private, so no
 //! other code can turn a demand for TLS into permission for clear text.
 
@@ -52,7 +52,7 @@ pub enum Preference {
     Plain,
 }
 
-/// No clause: the message may travel in clear text. Made by [`Requirement::resolve`] alone.
+/// No clause: the message may travel in clear text. Made by `Requirement::resolve` alone.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Opportunistic {
     preference: Preference,
@@ -66,7 +66,7 @@ impl Opportunistic {
 }
 
 /// At least one clause: the message never travels in clear text. Made by
-/// [`Requirement::resolve`] alone.
+/// `Requirement::resolve` alone.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Enforced {
     clauses: BTreeSet<Clause>,

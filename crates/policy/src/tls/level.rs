@@ -12,9 +12,7 @@ use serde::{Deserialize, Serialize};
 pub const FIELD: &str = "x-TLSLevel";
 
 /// A TLS level, weakest first, so that `max` is the stricter one (decision 5).
-#[derive(
-    Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// Do not even try STARTTLS.
@@ -108,10 +106,8 @@ pub enum UnknownLevel {
 /// # Errors
 /// The trimmed value, where it is no level: empty, a list, a comment, a typing error.
 pub fn read_value(raw: &[u8]) -> Result<Level, String> {
-    let text: String = String::from_utf8_lossy(raw)
-        .chars()
-        .filter(|c| !matches!(c, '\r' | '\n'))
-        .collect();
+    let text: String =
+        String::from_utf8_lossy(raw).chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
     let token = text.trim_matches([' ', '\t']);
     Level::parse(token).ok_or_else(|| token.to_owned())
 }

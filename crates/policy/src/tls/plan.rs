@@ -6,8 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Asked, Clause, Demand, Level, Preference, Proof, ProofNeeded, Requirement, Source,
-    UnknownLevel,
+    Asked, Clause, Demand, Level, Preference, Proof, ProofNeeded, Requirement, Source, UnknownLevel,
 };
 
 /// A host that mail can be handed to.
@@ -117,7 +116,11 @@ mod tests {
         Demand { asked, source: Source::Rule { rule: "r".into(), field: "x-TLSLevel: v".into() } }
     }
 
-    fn planned(demands: &[Demand], unknown: UnknownLevel, hop: NextHop) -> Result<Requirement, Broken> {
+    fn planned(
+        demands: &[Demand],
+        unknown: UnknownLevel,
+        hop: NextHop,
+    ) -> Result<Requirement, Broken> {
         let hosts = [hop];
         let plan = plan(PlanInput { demands, unknown, hosts: &hosts })?;
         Ok(plan.attempts.into_iter().next().unwrap().1)
@@ -149,10 +152,13 @@ mod tests {
     fn plain_switches_the_attempt_off_only_where_nothing_is_demanded() {
         let plain = by_rule(Asked::Level(Level::Plain));
         let require = by_rule(Asked::Level(Level::Require));
-        let alone = planned(&[plain.clone()], UnknownLevel::Require, hop(None)).unwrap();
+        let alone =
+            planned(std::slice::from_ref(&plain), UnknownLevel::Require, hop(None)).unwrap();
         let Requirement::Opportunistic(alone) = alone else { panic!("enforced") };
         assert_eq!(alone.preference(), Preference::Plain);
-        assert!(planned(&[plain, require], UnknownLevel::Require, hop(None)).unwrap().is_enforced());
+        assert!(
+            planned(&[plain, require], UnknownLevel::Require, hop(None)).unwrap().is_enforced()
+        );
     }
 
     #[test]
