@@ -122,11 +122,12 @@ impl Gateway {
     pub async fn start(parts: Parts) -> Result<Self, Refused> {
         let Parts { config, clock, store, resolver } = parts;
         let (metrics, registry) = Metrics::new();
-        let admin = bind(config.admin)?;
+        // the store first: a second gateway on it is told who holds it, and not that a port is taken
         let store = match store {
             Some(store) => store,
             None => open(&config, Arc::clone(&clock), &metrics).await?,
         };
+        let admin = bind(config.admin)?;
         let certificate = certificate(&config).await?;
         let (own, resolver): (_, Arc<dyn Resolver>) = match resolver {
             Some(given) => (None, given),

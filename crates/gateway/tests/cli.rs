@@ -32,7 +32,7 @@ struct Folder(TempDir);
 
 impl Folder {
     fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self(tempfile::tempdir().expect("a temporary folder"))
     }
 
     fn path(&self) -> &Path {
@@ -40,7 +40,7 @@ impl Folder {
     }
 
     fn write(&self, name: &str, text: &str) -> &Self {
-        fs::write(self.path().join(name), text).unwrap();
+        fs::write(self.path().join(name), text).expect("the file is written");
         self
     }
 
@@ -50,19 +50,19 @@ impl Folder {
             .current_dir(self.path())
             .stdin(Stdio::null())
             .output()
-            .unwrap();
+            .expect("the binary runs");
         Run {
             status: output.status.code().unwrap_or(-1),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
+            out: String::from_utf8(output.stdout).expect("text on stdout"),
+            err: String::from_utf8(output.stderr).expect("text on stderr"),
         }
     }
 
     /// The files of the folder, sorted.
     fn files(&self) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(self.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .expect("the folder is there")
+            .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
             .collect();
         names.sort();
         names
@@ -138,7 +138,7 @@ fn a_broken_configuration_names_every_problem_and_nothing_is_started() {
         let run = folder.run(verb).ended(2);
         for place in [
             "gatepost.toml:1:1  hostnam\n",
-            "gatepost.toml:3:11  listener[1].address\n",
+            "gatepost.toml:3:11  listener[0].address\n",
             "gatepost.toml:5:8  delivery.dane\n",
         ] {
             assert!(run.err.contains(place), "{verb:?} does not name {place:?}:\n{}", run.err);

@@ -64,7 +64,8 @@ pub(crate) struct Delete {
 pub(crate) async fn run(verb: Verb, config: Option<&Path>) -> Done {
     match verb {
         Verb::List { json } => list(config, json).await,
-        Verb::Show { id, raw, json } => show(config, &id, raw, json).await,
+        Verb::Show { id, raw: true, json: _ } => show_raw(config, &id).await,
+        Verb::Show { id, raw: false, json } => show(config, &id, json).await,
         Verb::Release { with_rules: true, .. } => Err(refused("quarantine release --with-rules")),
         Verb::Release { selected, with_rules: false, reason } => {
             release(config, &selected, reason.as_deref()).await
@@ -107,14 +108,11 @@ async fn list(config: Option<&Path>, json: bool) -> Done {
     Ok(Status::Fine)
 }
 
-async fn show(config: Option<&Path>, id: &str, raw: bool, json: bool) -> Done {
+async fn show(config: Option<&Path>, id: &str, json: bool) -> Done {
     let id = any_id(id)?;
     let config = super::load(config, NOTHING)?;
     let store = store::open(&config).await?;
     let entries = found(&store, id).await?;
-    if raw {
-        return print_message(&store, &entries).await;
-    }
     if json {
         out::json(&entries)?;
         return Ok(Status::Fine);
@@ -138,7 +136,11 @@ async fn show(config: Option<&Path>, id: &str, raw: bool, json: bool) -> Done {
     Ok(Status::Fine)
 }
 
-async fn print_message(store: &Embedded, entries: &[QuarantineEntry]) -> Done {
+async fn show_raw(config: Option<&Path>, id: &str) -> Done {
+    let id = any_id(id)?;
+    let config = super::load(config, NOTHING)?;
+    let store = store::open(&config).await?;
+    let entries = found(&store, id).await?;
     let Some(entry) = entries.first() else { return Ok(Status::Wrong) };
     let Some(mut body) = store.message_bytes(entry.message).await.map_err(store::failed)? else {
         return Err(Trouble::Failed(format!("the content of {} is no longer kept", entry.message)));

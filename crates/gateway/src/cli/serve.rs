@@ -79,15 +79,14 @@ async fn take(gateway: &Gateway, read: Result<Config, Unusable>) {
             }
         }
         Err(why) => {
-            tracing::error!(cause = %chain(&why), "the new configuration is refused; the old one serves on")
+            tracing::error!(cause = %chain(&why), "the new configuration is refused; the old one serves on");
         }
     }
 }
 
 fn refused(why: Refused) -> Trouble {
-    match why {
-        Refused::Policy(found) => Trouble::Problems { found, so: "nothing was started" },
-        other if other.is_input() => Trouble::Input(other.to_string()),
-        other => Trouble::Failed(other.to_string()),
+    if let Refused::Policy(found) = why {
+        return Trouble::Problems { found, so: "nothing was started" };
     }
+    if why.is_input() { Trouble::Input(why.to_string()) } else { Trouble::Failed(why.to_string()) }
 }

@@ -8,7 +8,6 @@ mod value;
 
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -41,7 +40,6 @@ pub(super) fn check(report: &Report<'_>, raw: RawConfig, file: &Path) -> Config 
     let judge = Judge::new(report);
     let base = file.parent().unwrap_or_else(|| Path::new("")).to_owned();
     store(&judge, store_url);
-    let admin_span = admin_address.as_ref().map(toml::Spanned::span);
     let admin = admin(&judge, admin_address);
     Config {
         file: Some(file.to_owned()),
@@ -49,7 +47,7 @@ pub(super) fn check(report: &Report<'_>, raw: RawConfig, file: &Path) -> Config 
         data_dir: base.join(judge.text(data_dir, "data_dir")),
         profile: judge.word(profile, "profile", &PROFILES),
         postmaster: judge.read(postmaster, "postmaster", mailbox),
-        listeners: check_listeners(&judge, listeners, admin_span.map(|span| (span, admin))),
+        listeners: check_listeners(&judge, listeners, admin),
         certificate: certificate(&judge, tls, &base),
         admin,
         limits: check_limits(&judge, limits),
@@ -82,12 +80,8 @@ fn store(judge: &Judge<'_>, url: Written<String>) {
         text if text.starts_with("postgres://") || text.starts_with("postgresql://") => {
             judge.absent(&url.span(), "store.url", "A store in PostgreSQL", "url = \"embedded\"");
         }
-        text => judge.problem(
-            &url.span(),
-            "store.url",
-            format!("{} is no store.", quote(text)),
-            "Write \"embedded\".",
-        ),
+        // the text may hold a password, so it is not shown
+        _ => judge.problem(&url.span(), "store.url", "This is no store.", "Write \"embedded\"."),
     }
 }
 
@@ -106,7 +100,7 @@ fn admin(judge: &Judge<'_>, address: Written<String>) -> SocketAddr {
 fn check_listeners(
     judge: &Judge<'_>,
     raw: Option<Vec<RawListener>>,
-    admin: Option<(Range<usize>, SocketAddr)>,
+    admin: SocketAddr,
 ) -> Vec<Listener> {
     let raw = match raw {
         Some(raw) if !raw.is_empty() => raw,
@@ -129,12 +123,14 @@ fn check_listeners(
                     "Give each its own address or port.",
                 );
             }
-            if let Some((span, admin)) = &admin
-                && *admin == listener.address
-                && admin.port() != 0
-            {
-                let problem = format!("A listener for mail is at {admin} already.");
-                judge.problem(span, "admin.address", problem, "Use another port, such as 8025.");
+            if listener.address == admin && admin.port() != 0 {
+                let problem = format!("Health and metrics (admin.address) are at {admin} too.");
+                judge.problem(
+                    &span,
+                    &format!("{path}.address"),
+                    problem,
+                    "Give each its own port.",
+                );
             }
             Some(listener)
         })
@@ -148,7 +144,7 @@ fn check_listener(judge: &Judge<'_>, raw: RawListener) -> Option<Listener> {
     if let Some(auth) = auth.filter(|auth| *auth.get_ref()) {
         judge.absent(&auth.span(), &under("auth"), "AUTH", "auth = false");
     }
-    let require_span = require_tls.as_ref().map_or(at.clone(), toml::Spanned::span);
+    let require_span = require_tls.as_ref().map_or_else(|| at.clone(), toml::Spanned::span);
     let require_tls = require_tls.is_some_and(toml::Spanned::into_inner);
     if require_tls && tls == ListenerTls::Off {
         let problem = "This listener refuses mail without TLS and offers none.";
@@ -251,7 +247,7 @@ fn check_dns(judge: &Judge<'_>, raw: RawDns) -> Vec<SocketAddr> {
     }
     let Some(servers) = servers else { return Vec::new() };
     let read = |(index, server): (usize, toml::Spanned<String>)| {
-        let path = format!("dns.servers[{}]", index + 1);
+        let path = format!("dns.servers[{index}]");
         judge.read(Some(server), &path, |text| {
             let with_port = text.parse().ok();
             let bare = || text.parse().ok().map(|address| SocketAddr::new(address, 53));
@@ -279,7 +275,7 @@ fn check_retention(judge: &Judge<'_>, raw: RawRetention) -> Retention {
 fn host_name(text: &str) -> Result<DomainName, (String, String)> {
     DomainName::parse(text).map_err(|why| {
         (
-            format!("{} is not a host name: {why}.", quote(text)),
+            format!("{} is not a host name: it {why}.", quote(text)),
             "Write a name such as \"gateway.acme.example\".".to_owned(),
         )
     })
@@ -288,7 +284,7 @@ fn host_name(text: &str) -> Result<DomainName, (String, String)> {
 fn mailbox(text: &str) -> Result<Mailbox, (String, String)> {
     Mailbox::parse(text).map_err(|why| {
         (
-            format!("{} is not an address: {why}.", quote(text)),
+            format!("{} is not an address: it {why}.", quote(text)),
             "Write one such as \"postmaster@acme.example\".".to_owned(),
         )
     })

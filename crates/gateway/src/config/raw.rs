@@ -295,7 +295,7 @@ impl<'s> Section<'s> {
         };
         let mut all = Vec::new();
         for (index, item) in array.iter().enumerate() {
-            let path = format!("{path}[{}]", index + 1);
+            let path = format!("{path}[{index}]");
             let Some(table) = item.get_ref().as_table() else {
                 self.wrong_kind(&item.span(), &path, item.get_ref(), &expected);
                 continue;

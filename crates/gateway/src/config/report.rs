@@ -24,7 +24,7 @@ impl<'t> Report<'t> {
         self.text
     }
 
-    /// Notes one problem at `span`. `path` is the setting, such as `listener[1].address`.
+    /// Notes one problem at `span`. `path` is the setting, such as `listener[0].address`.
     pub(crate) fn problem(
         &self,
         span: &Range<usize>,

@@ -91,9 +91,9 @@ impl Session {
             let Some(line) = lines.next().await? else { return Ok(()) };
             self.note(|seen, secured| {
                 if secured {
-                    seen.secured.push(line.clone())
+                    seen.secured.push(line.clone());
                 } else {
-                    seen.clear.push(line.clone())
+                    seen.clear.push(line.clone());
                 }
             });
             let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
@@ -107,9 +107,9 @@ impl Session {
                     let bytes = lines.message().await?;
                     self.note(|seen, secured| {
                         if secured {
-                            seen.secured_bytes += bytes
+                            seen.secured_bytes += bytes;
                         } else {
-                            seen.clear_bytes += bytes
+                            seen.clear_bytes += bytes;
                         }
                     });
                     lines.say("250 2.0.0 taken\r\n").await?;

@@ -87,7 +87,7 @@ fn evidence(attempt: &Attempt, seen: &[Seen]) -> Vec<String> {
             lines.push(format!("{place}: {} {}, certificate {short}…", tls.version, tls.cipher));
         }
         (None, Some(why)) => {
-            lines.push(format!("{place}: clear text, because TLS was {}", because(why)))
+            lines.push(format!("{place}: clear text, because TLS was {}", because(why)));
         }
         (None, None) => lines.push(place),
     }

@@ -107,7 +107,7 @@ fn check_retry(judge: &Judge<'_>, retry: Written<Vec<Spanned<String>>>) -> Vec<D
         );
         return default();
     }
-    let read = |(index, wait)| judge.read(Some(wait), &format!("{PATH}[{}]", index + 1), duration);
+    let read = |(index, wait)| judge.read(Some(wait), &format!("{PATH}[{index}]"), duration);
     retry.into_inner().into_iter().enumerate().filter_map(read).collect()
 }
 

@@ -130,13 +130,12 @@ impl<'r> Judge<'r> {
         let read = |text: &str| {
             text.parse().map_err(|_| {
                 let port = default_of(setting).rsplit(':').next().unwrap_or("25");
-                let host = if text.is_empty() { "127.0.0.1" } else { text.trim_end_matches(':') };
-                let host =
-                    if host.parse::<std::net::Ipv4Addr>().is_ok() { host } else { "0.0.0.0" };
-                (
-                    format!("{} is not an address and port.", quote(text)),
-                    format!("Write it as \"{host}:{port}\" or \"[::]:{port}\"."),
-                )
+                let remedy = if setting == "admin.address" {
+                    format!("Write it as \"127.0.0.1:{port}\".")
+                } else {
+                    format!("Write it as \"0.0.0.0:{port}\" or \"[::]:{port}\".")
+                };
+                (format!("{} is not an address and port.", quote(text)), remedy)
             })
         };
         self.read(written, path, read).unwrap_or_else(|| super::default_address(setting))
@@ -183,7 +182,7 @@ impl<'r> Judge<'r> {
     }
 
     pub(super) fn flag(&self, written: Option<Spanned<bool>>, path: &str) -> bool {
-        written.map_or(default_of(path) == "true", Spanned::into_inner)
+        written.map_or_else(|| default_of(path) == "true", Spanned::into_inner)
     }
 }
 
