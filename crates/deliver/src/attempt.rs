@@ -201,9 +201,10 @@ impl<'a> Running<'a> {
     /// Whether a host has already answered about the message in this attempt.
     fn was_spoken_to(&self, hop: &NextHop, address: SocketAddr) -> bool {
         let address = address.to_string();
-        self.trial.tries.iter().any(|one| {
-            one.host == hop.host && one.address.as_deref() == Some(address.as_str())
-        })
+        self.trial
+            .tries
+            .iter()
+            .any(|one| one.host == hop.host && one.address.as_deref() == Some(address.as_str()))
     }
 
     /// Tries one address of a host. Returns whether the host was reached, so that its
@@ -267,11 +268,19 @@ impl<'a> Running<'a> {
         let copy = self.work.claim.copy();
         if let Some(why) = self.lacks(live.extensions()) {
             let said = Said::waits(Stage::Ehlo, why, None);
-            self.record(&live, Spoken {
-                said: self.trial.open().into_iter().map(|index| (index, said.clone())).collect(),
-                detail: None,
-                session: Afterwards::Alive,
-            });
+            self.record(
+                &live,
+                Spoken {
+                    said: self
+                        .trial
+                        .open()
+                        .into_iter()
+                        .map(|index| (index, said.clone()))
+                        .collect(),
+                    detail: None,
+                    session: Afterwards::Alive,
+                },
+            );
             return live.quit().await;
         }
         let mut first = kept;
@@ -450,8 +459,8 @@ async fn without_tls(
 ) -> Opened {
     let settings = work.settings.opportunistic;
     let why = if refusal.is_some() { NoTls::Refused } else { NoTls::NotOffered };
-    let put_off = refusal.as_ref().is_some_and(Response::is_transient)
-        && settings.on_454 == TryOn454::Defer;
+    let put_off =
+        refusal.as_ref().is_some_and(Response::is_transient) && settings.on_454 == TryOn454::Defer;
     match requirement {
         Requirement::Enforced(_) => {}
         Requirement::Opportunistic(_) if put_off => {}

@@ -122,7 +122,10 @@ async fn send_body<S>(
     source: Source<'_>,
 ) -> Spoken {
     let settle = |said: &dyn Fn() -> Said| {
-        taken.iter().map(|(index, earlier)| (*index, earlier.clone().unwrap_or_else(said))).collect()
+        taken
+            .iter()
+            .map(|(index, earlier)| (*index, earlier.clone().unwrap_or_else(said)))
+            .collect()
     };
     match write_all(&mut body, source).await {
         Ok(()) => {}

@@ -123,9 +123,7 @@ async fn by_mx(
         Ok(MxAnswer::NullMx) => {
             Nowhere::gone(Why::NoMx, "5.1.10", "the domain says that it takes no mail (RFC 7505)")
         }
-        Ok(MxAnswer::NoDomain) => {
-            Nowhere::gone(Why::NoMx, "5.1.2", "the domain does not exist")
-        }
+        Ok(MxAnswer::NoDomain) => Nowhere::gone(Why::NoMx, "5.1.2", "the domain does not exist"),
         Err(error) => Destination::Nowhere(lookup_failed(error)),
     }
 }

@@ -12,11 +12,7 @@ use gatepost_policy::{
     id::MessageId,
     tls::level::FIELD,
 };
-use gatepost_wire::{
-    address::Mailbox,
-    message::HeaderSection,
-    timestamp::Timestamp,
-};
+use gatepost_wire::{address::Mailbox, message::HeaderSection, timestamp::Timestamp};
 
 /// The most bytes of the original's header section that are returned.
 const MOST_HEADER: usize = 64 * 1024;

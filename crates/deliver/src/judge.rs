@@ -151,7 +151,8 @@ impl Ended<'_> {
             // The class stays 4: to send it again later may work (RFC 3463 section 2).
             return bounced(attempt);
         }
-        let seed = luck::mix(self.now.millis().unsigned_abs(), recipient.entry.to_string().as_bytes());
+        let seed =
+            luck::mix(self.now.millis().unsigned_abs(), recipient.entry.to_string().as_bytes());
         let attempts = recipient.attempts.saturating_add(1);
         let next = self.settings.schedule.next(attempts, self.now, seed);
         // The last attempt falls on the end of the lifetime, not an hour behind it.
@@ -220,9 +221,9 @@ fn is_hopeless(trial: &Trial, index: usize) -> bool {
     };
     let no_address = |stage: Stage, why: Why| stage == Stage::Dns && why == Why::NoMx;
     !lines.is_empty()
-        && lines.iter().all(|line| {
-            line.why.is_some_and(|why| hopeless(why) || no_address(line.stage, why))
-        })
+        && lines
+            .iter()
+            .all(|line| line.why.is_some_and(|why| hopeless(why) || no_address(line.stage, why)))
 }
 
 /// A permanent failure has a status of class 5.

@@ -90,9 +90,11 @@ fn reported<'a>(case: &'a Case<'_>, kind: Kind) -> Vec<Reported<'a>> {
         };
         wanted.then(|| Reported {
             mailbox: &recipient.mailbox,
-            original: recipient.params.orcpt.as_deref().map(|orcpt| {
-                decode_xtext(orcpt).unwrap_or_else(|| orcpt.to_owned())
-            }),
+            original: recipient
+                .params
+                .orcpt
+                .as_deref()
+                .map(|orcpt| decode_xtext(orcpt).unwrap_or_else(|| orcpt.to_owned())),
             attempt: outcome.attempt(),
         })
     })
@@ -181,7 +183,9 @@ fn as_mail(
         Ok(accepted) => accepted
             .dispositions
             .into_iter()
-            .map(|judged| copy(sender, judged.direction, judged.demands, judged.edits, judged.matched))
+            .map(|judged| {
+                copy(sender, judged.direction, judged.demands, judged.edits, judged.matched)
+            })
             .collect(),
         Err(undecided) => vec![unjudged(case.snapshot, sender, &undecided)],
     };

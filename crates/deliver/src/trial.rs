@@ -60,10 +60,9 @@ pub(crate) struct Quote {
 
 impl Quote {
     pub(crate) fn of(response: &Response) -> Self {
-        let status = response.enhanced.map_or_else(
-            || format!("{}.0.0", response.code / 100),
-            |code| code.to_string(),
-        );
+        let status = response
+            .enhanced
+            .map_or_else(|| format!("{}.0.0", response.code / 100), |code| code.to_string());
         Self { text: response.text(), status }
     }
 }
@@ -109,8 +108,7 @@ impl Trial {
     pub(crate) fn failed(&mut self, host: &str, address: Option<String>, failure: Failure) {
         let said = Said::of(&failure);
         let detail = failure.detail;
-        let said =
-            self.settled.iter().map(|done| done.is_none().then(|| said.clone())).collect();
+        let said = self.settled.iter().map(|done| done.is_none().then(|| said.clone())).collect();
         self.tries.push(HostTry {
             host: host.to_owned(),
             address,
@@ -172,9 +170,7 @@ impl Trial {
                 let said = host.said.get(recipient)?.as_ref()?;
                 let (stage, why, reply) = match said {
                     Said::Accepted { reply } => (Stage::Data, None, Some(reply)),
-                    Said::Refused { stage, reply } => {
-                        (*stage, Some(Why::RemoteReply), Some(reply))
-                    }
+                    Said::Refused { stage, reply } => (*stage, Some(Why::RemoteReply), Some(reply)),
                     Said::Waits { stage, why, reply, status: _ } => {
                         (*stage, Some(*why), reply.as_ref())
                     }

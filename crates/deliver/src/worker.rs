@@ -87,7 +87,11 @@ async fn next(engine: &Engine, lane: &Lane) -> Option<Claim> {
     match engine.parts.dispatch.claim(lane, 1, now).await {
         Ok(claims) => claims.into_iter().next(),
         Err(error) => {
-            tracing::error!(?lane, error = &error as &dyn std::error::Error, "nothing could be claimed");
+            tracing::error!(
+                ?lane,
+                error = &error as &dyn std::error::Error,
+                "nothing could be claimed"
+            );
             None
         }
     }

@@ -10,9 +10,7 @@ use gatepost_policy::{
 use gatepost_testkit::{FakeDns, Status, dns::Kind};
 
 use super::*;
-use crate::settings::{
-    EnforcedFailure, Limits, PreferTls, TryFallback, TryOn454, TrySettings,
-};
+use crate::settings::{EnforcedFailure, Limits, PreferTls, TryFallback, TryOn454, TrySettings};
 
 fn settings() -> DeliverySettings {
     let second = Duration::from_secs(1);
@@ -137,7 +135,8 @@ async fn inbound_mail_goes_by_routes_and_every_route_is_tried() {
 #[test]
 fn private_addresses_are_barred_but_for_routes() {
     let hop = hop("mx.test".into(), 25, 10);
-    for address in ["127.0.0.9:25", "10.1.1.1:25", "169.254.0.1:25", "[::ffff:10.0.0.1]:25", "[::1]:26"]
+    for address in
+        ["127.0.0.9:25", "10.1.1.1:25", "169.254.0.1:25", "[::ffff:10.0.0.1]:25", "[::1]:26"]
     {
         let address = address.parse().unwrap();
         let barred = may_reach(address, &hop, &settings());

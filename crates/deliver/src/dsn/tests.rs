@@ -60,7 +60,8 @@ fn report(attempt: &Attempt, original: Original<'_>) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-const HEADER: &[u8] = b"Subject: s\r\nX-TlsLevel : Require\r\n  folded\r\nTo: <bo@partner.test>\r\n";
+const HEADER: &[u8] =
+    b"Subject: s\r\nX-TlsLevel : Require\r\n  folded\r\nTo: <bo@partner.test>\r\n";
 
 #[test]
 fn k05_a_report_on_enforced_mail_has_the_header_alone_and_no_level_in_it() {

@@ -1,0 +1,195 @@
+//! The attempt against fake hosts on loopback, with a kept session handed in.
+
+use std::time::Duration;
+
+use gatepost_net::{dial::Timeouts, tls::Roots};
+use gatepost_policy::{
+    direction::Direction,
+    document::Profile,
+    retry::{Lifetime, Schedule},
+    tls::{Demand, Level, PlanInput, Source, UnknownLevel, plan},
+};
+use gatepost_store::{
+    ClientFacts, Enqueue, Fate, Lane, NewCopy, NewMessage, NewRecipient, SystemClock,
+    memory::Memory,
+};
+use gatepost_testkit::{Channel, FakeDns, FakeMx, Net, RunningMx, TestCa};
+use gatepost_wire::{
+    address::{AddressDomain, Mailbox, ReversePath},
+    command::{MailParams, RcptParams},
+    message::Edits,
+    timestamp::Timestamp,
+};
+
+use super::*;
+use crate::settings::{EnforcedFailure, Limits, PrivateAddresses, TrySettings};
+
+#[derive(Debug)]
+struct Silent;
+
+impl Observe for Silent {
+    fn attempted(&self, _: &gatepost_policy::evidence::Attempt, _: Duration) {}
+    fn sessions(&self, _: i64) {}
+}
+
+fn settings(port: u16) -> DeliverySettings {
+    let second = Duration::from_secs(5);
+    DeliverySettings {
+        hostname: "gateway.test".into(),
+        port,
+        schedule: Schedule::new(vec![second]).unwrap(),
+        lifetime: Lifetime { ordinary: second, enforced: second },
+        enforced_failure: EnforcedFailure::Defer,
+        opportunistic: TrySettings {
+            fallback: TryFallback::Immediate,
+            on_454: TryOn454::Clear,
+            prefer_tls: PreferTls::SamePreference,
+        },
+        limits: Limits { connections: 1, per_site: 1, messages_per_connection: 9 },
+        timeouts: Timeouts { connect: second, tls: second, command: second },
+        private_addresses: PrivateAddresses::Allow,
+        own_listeners: vec![],
+    }
+}
+
+/// One message in a store, claimed.
+async fn claimed(store: &Memory, level: Level) -> Claim {
+    let recipient = Mailbox::parse("bo@d.test").unwrap();
+    let mut staging = store.stage(None).unwrap();
+    staging.append(b"Subject: s\r\n\r\nbody\r\n").unwrap();
+    let message = NewMessage {
+        id: store.mint(),
+        received_at: Timestamp::from_millis(1),
+        sender: ReversePath::Null,
+        params: MailParams::default(),
+        client: ClientFacts {
+            address: "127.0.0.1".parse().unwrap(),
+            helo: "c.test".into(),
+            tls: None,
+            from_source: true,
+        },
+        revision: 1,
+        subject: "s".into(),
+        copies: vec![NewCopy {
+            recipients: vec![NewRecipient { mailbox: recipient, params: RcptParams::default() }],
+            direction: Direction::Outbound,
+            domain: AddressDomain::parse("d.test").unwrap(),
+            demands: vec![Demand::new(level, Source::Default)],
+            edits: Edits::default(),
+            matched: vec![],
+            fate: Fate::Deliver,
+        }],
+        quarantined: vec![],
+        closed: vec![],
+    };
+    let receipt = store.commit(staging.finish(), message).await.unwrap();
+    let lane = Lane {
+        direction: Direction::Outbound,
+        domain: AddressDomain::parse("d.test").unwrap(),
+        fingerprint: level.word().into(),
+    };
+    let now = Timestamp::from_millis(i64::MAX / 2);
+    let claim = store.claim(&lane, 1, now).await.unwrap().into_iter().next().unwrap();
+    assert_eq!(claim.message().id, receipt.id());
+    claim
+}
+
+struct Bench {
+    mx: RunningMx,
+    settings: DeliverySettings,
+    connector: Connector,
+    observe: Arc<dyn Observe>,
+}
+
+impl Bench {
+    async fn with(script: FakeMx) -> Self {
+        let ca = TestCa::new();
+        let net = Net::new();
+        let mx = script.start("mx.d.test", net.next(), &ca).await.unwrap();
+        Self {
+            settings: settings(mx.address().port()),
+            mx,
+            connector: Connector::new(&Roots::System),
+            observe: Arc::new(Silent),
+        }
+    }
+
+    async fn run(&self, level: Level, kept: Option<Live>) -> (Trial, Option<Live>) {
+        let store = Memory::new(Profile::Standard, Arc::new(SystemClock::new()));
+        let claim = claimed(&store, level).await;
+        let hop = NextHop {
+            host: self.mx.address().ip().to_string(),
+            port: self.mx.address().port(),
+            preference: 0,
+            route_level: None,
+        };
+        let demands = claim.copy().demands.clone();
+        let input = PlanInput { demands: &demands, unknown: UnknownLevel::Require, hosts: &[hop] };
+        let plan = plan(input).unwrap().attempts;
+        let dns = FakeDns::new();
+        let work = Work {
+            claim: &claim,
+            dispatch: &store,
+            resolver: &dns,
+            connector: &self.connector,
+            settings: &self.settings,
+            observe: &self.observe,
+            plan: &plan,
+        };
+        run(work, kept).await
+    }
+}
+
+fn why(trial: &Trial) -> Option<Why> {
+    match trial.deciding(0)?.1 {
+        Said::Waits { why, .. } => Some(*why),
+        Said::Accepted { .. } | Said::Refused { .. } => None,
+    }
+}
+
+#[tokio::test]
+async fn j15_a_clear_session_that_is_handed_to_an_enforced_message_carries_nothing() {
+    let bench = Bench::with(FakeMx::without_starttls()).await;
+    let (trial, clear) = bench.run(Level::Try, None).await;
+    assert!(trial.is_settled());
+    assert!(matches!(clear.as_ref().unwrap().session, Session::Clear(_)));
+
+    let (trial, _) = bench.run(Level::Require, clear).await;
+
+    let first = match &trial.tries.first().unwrap().said[0] {
+        Some(Said::Waits { why, status, .. }) => (*why, status.as_str()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(first, (Why::GuardTripped, "4.3.0"));
+    assert!(!trial.is_settled());
+    let mails = bench
+        .mx
+        .connections()
+        .iter()
+        .flat_map(|connection| connection.lines.clone())
+        .filter(|line| line.verb() == "MAIL" && line.channel == Channel::Clear)
+        .count();
+    assert_eq!(mails, 1, "only the opportunistic message was ever announced in clear text");
+}
+
+#[tokio::test]
+async fn a_kept_session_carries_the_next_message_of_the_lane() {
+    let bench = Bench::with(FakeMx::default()).await;
+    let (trial, live) = bench.run(Level::Require, None).await;
+    assert!(trial.is_settled());
+    let (trial, live) = bench.run(Level::Require, live).await;
+    assert!(trial.is_settled());
+    assert_eq!(live.unwrap().carried, 2);
+    assert_eq!(bench.mx.connections().len(), 1);
+    assert_eq!(bench.mx.messages().len(), 2);
+}
+
+#[tokio::test]
+async fn a_kept_session_that_is_gone_blames_no_host() {
+    let mut bench = Bench::with(FakeMx::default()).await;
+    let (_, live) = bench.run(Level::Require, None).await;
+    bench.mx.stop().await;
+    let (trial, _) = bench.run(Level::Require, live).await;
+    assert_eq!(trial.tries.len(), 1, "only the new connection was a try: {:?}", trial.tries);
+    assert_eq!(why(&trial), Some(Why::ConnectRefused));
+}
