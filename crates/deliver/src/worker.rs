@@ -1,7 +1,7 @@
 //! A worker: claims a message of its lane, makes an attempt, has it written down,
 //! and goes on with the next one over the same session.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use gatepost_net::tls::Connector;
 use gatepost_policy::{
@@ -25,6 +25,9 @@ use crate::{
 /// Settlements of one worker that may be on their way to the disk while it goes on.
 /// It bounds how many messages a crash can make arrive twice.
 const UNSETTLED: usize = 8;
+
+/// How long a lane is left alone after the store could hand nothing out.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What a worker found out for its lane, as long as policy and settings are the same.
 struct Outlook {
@@ -92,8 +95,18 @@ async fn next(engine: &Engine, lane: &Lane) -> Option<Claim> {
                 error = &error as &dyn std::error::Error,
                 "nothing could be claimed"
             );
+            // The lane stays due, so the engine would ask again at once.
+            pause(engine).await;
             None
         }
+    }
+}
+
+/// Waits a moment, or until the engine stops.
+async fn pause(engine: &Engine) {
+    tokio::select! {
+        () = engine.stop.cancelled() => {}
+        () = tokio::time::sleep(PAUSE) => {}
     }
 }
 
