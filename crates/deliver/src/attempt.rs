@@ -434,6 +434,11 @@ async fn open(
         Requirement::Opportunistic(_) | Requirement::Enforced(_) => {}
     }
     if !greeted.extensions().starttls {
+        if greeted.extensions().starttls_overwritten {
+            let message = work.claim.message().id;
+            tracing::warn!(%message, host = hop.host, %address, "STARTTLS seems to have been written over on the way");
+            work.observe.starttls_stripped(message, &hop.host, address);
+        }
         return without_tls(work, greeted, requirement, None).await;
     }
     let failure = match greeted.starttls().await {

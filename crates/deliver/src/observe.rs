@@ -1,8 +1,8 @@
 //! What the engine tells whoever keeps count. `gateway` turns it into metrics.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
-use gatepost_policy::evidence::Attempt;
+use gatepost_policy::{evidence::Attempt, id::MessageId};
 
 /// Hears what the engine did. Implementations only count; they must not block.
 pub trait Observe: std::fmt::Debug + Send + Sync {
@@ -11,4 +11,8 @@ pub trait Observe: std::fmt::Debug + Send + Sync {
 
     /// An SMTP session to a remote site began (`1`) or ended (`-1`).
     fn sessions(&self, change: i64);
+
+    /// A host answered EHLO with a keyword that looks like STARTTLS written over on
+    /// the way (row B26). It is treated as a host without STARTTLS.
+    fn starttls_stripped(&self, message: MessageId, host: &str, address: SocketAddr);
 }

@@ -149,7 +149,7 @@ impl Metrics {
             "Deliveries in clear text, by the reason",
             clear_fallbacks,
         );
-        registry.register("gatepost_header_anomaly", "Odd x-TLSLevel fields", anomalies);
+        registry.register("gatepost_header_anomaly", "Odd x-TLSLevel fields and other signs of tampering", anomalies);
         registry.register(
             "gatepost_client_faults",
             "What clients did that no good one does, and faults",
@@ -205,33 +205,34 @@ impl Metrics {
     }
 }
 
-impl gatepost_receive::Observe for Metrics {
-    fn session_opened(&self) {
+/// What sessions notice; `serve::chronicle` passes it on.
+impl Metrics {
+    pub(crate) fn session_opened(&self) {
         self.side("in", 1);
     }
 
-    fn session_closed(&self) {
+    pub(crate) fn session_closed(&self) {
         self.side("in", -1);
     }
 
-    fn message_received(&self, direction: policy::direction::Direction) {
+    pub(crate) fn message_received(&self, direction: policy::direction::Direction) {
         self.received.get_or_create(&Direction { direction: direction.word() }).inc();
     }
 
-    fn verdict(&self, verdict: Verdict, recipients: usize) {
+    pub(crate) fn verdict(&self, verdict: Verdict, recipients: usize) {
         let final_action = crate::cli::verdict_word(verdict);
         self.verdicts.get_or_create(&FinalAction { final_action }).inc_by(many(recipients));
     }
 
-    fn rule_hit(&self, matched: &Matched, recipients: usize) {
+    pub(crate) fn rule_hit(&self, matched: &Matched, recipients: usize) {
         self.rule_hits.get_or_create(&Rule { rule: matched.rule.clone() }).inc_by(many(recipients));
     }
 
-    fn warning(&self, warning: &Warning) {
+    pub(crate) fn warning(&self, warning: &Warning) {
         self.anomalies.get_or_create(&Kind { kind: warning.word() }).inc();
     }
 
-    fn anomaly(&self, _client: IpAddr, what: Anomaly) {
+    pub(crate) fn anomaly(&self, _client: IpAddr, what: Anomaly) {
         self.client_faults.get_or_create(&Kind { kind: what.word() }).inc();
     }
 }
@@ -240,8 +241,9 @@ fn many(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-impl gatepost_deliver::Observe for Metrics {
-    fn attempted(&self, attempt: &Attempt, since_received: Duration) {
+/// What attempts notice; `serve::chronicle` passes it on.
+impl Metrics {
+    pub(crate) fn attempted(&self, attempt: &Attempt, since_received: Duration) {
         let tls = match &attempt.tls {
             None => "none",
             Some(tls) => match tls.verified_by {
@@ -264,8 +266,12 @@ impl gatepost_deliver::Observe for Metrics {
         }
     }
 
-    fn sessions(&self, change: i64) {
+    pub(crate) fn sessions_out(&self, change: i64) {
         self.side("out", change);
+    }
+
+    pub(crate) fn stripped(&self, kind: &'static str) {
+        self.anomalies.get_or_create(&Kind { kind }).inc();
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod admin;
 mod background;
+mod chronicle;
 mod listeners;
 mod resolver;
 pub(crate) mod settings;
@@ -32,6 +33,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::supervise::Supervisor;
 use background::Background;
+use chronicle::Chronicle;
 use listeners::Listeners;
 use resolver::Exchangeable;
 
@@ -45,12 +47,14 @@ pub struct Parts {
     pub store: Option<Embedded>,
     /// Who is asked for hosts and addresses.
     pub resolver: Option<Arc<dyn Resolver>>,
+    /// Who does handshakes with other hosts; `ca_bundle` is then not read.
+    pub connector: Option<Connector>,
 }
 
 impl Parts {
     /// A gateway that makes its own store and resolver.
     pub fn new(config: Config, clock: Arc<dyn Clock>) -> Self {
-        Self { config, clock, store: None, resolver: None }
+        Self { config, clock, store: None, resolver: None, connector: None }
     }
 }
 
@@ -99,6 +103,8 @@ struct Shared {
     delivery: Arc<ArcSwap<DeliverySettings>>,
     connector: Arc<ArcSwap<Connector>>,
     snapshot: Arc<ArcSwap<Snapshot>>,
+    /// One that was handed in stays for good.
+    own_connector: Option<Connector>,
     /// `None` where the resolver was handed in.
     resolver: Option<Arc<Exchangeable>>,
 }
@@ -120,7 +126,7 @@ impl Gateway {
     /// # Errors
     /// Why it cannot; nothing of it runs then.
     pub async fn start(parts: Parts) -> Result<Self, Refused> {
-        let Parts { config, clock, store, resolver } = parts;
+        let Parts { config, clock, store, resolver, connector: own_connector } = parts;
         let (metrics, registry) = Metrics::new();
         // the store first: a second gateway on it is told who holds it, and not that a port is taken
         let store = match store {
@@ -136,25 +142,32 @@ impl Gateway {
                 (Some(Arc::clone(&own)), own)
             }
         };
-        let connector = connector(&config).await;
+        let connector = connector(&config, own_connector.as_ref()).await;
         let snapshot = background::load(&store, &config, store.head()).await?;
         let shared = Arc::new(Shared {
             server: Arc::new(ArcSwap::from_pointee(settings::server(&config))),
             delivery: Arc::new(ArcSwap::from_pointee(settings::delivery(&config, Vec::new()))),
             connector: Arc::new(ArcSwap::from_pointee(connector)),
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
+            own_connector,
             resolver: own,
             config: ArcSwap::from_pointee(config),
         });
         let supervisor = Supervisor::default();
-        let receiver = receiver(&store, &shared, &clock, &metrics);
+        let chronicle = Arc::new(Chronicle::start(
+            store.clone(),
+            Arc::clone(&clock),
+            Arc::clone(&metrics),
+            &supervisor.rest,
+        ));
+        let receiver = receiver(&store, &shared, &clock, Arc::clone(&chronicle));
         let mut listeners = Listeners::new(receiver, supervisor.sessions.clone());
         let config = shared.config.load_full();
         let bound = listeners.bind(&config.listeners, &certificate).map_err(address_refused)?;
         listeners.take(&config.listeners, bound, &certificate);
         let mail = listeners.addresses();
         shared.delivery.store(Arc::new(settings::delivery(&config, mail.clone())));
-        start_engine(&store, &shared, &clock, (resolver, Arc::clone(&metrics)), &supervisor);
+        start_engine(&store, &shared, &clock, (resolver, chronicle), &supervisor);
         let background = Background {
             store: store.clone(),
             shared: Arc::clone(&shared),
@@ -243,7 +256,7 @@ impl Gateway {
             Some(_) | None => None,
         };
         let snapshot = background::load(&self.store, &config, self.store.head()).await?;
-        let connector = connector(&config).await;
+        let connector = connector(&config, self.shared.own_connector.as_ref()).await;
         let bound = listeners.bind(&config.listeners, &certificate).map_err(address_refused)?;
         // and from here on nothing does
         listeners.take(&config.listeners, bound, &certificate);
@@ -306,7 +319,10 @@ async fn certificate(config: &Config) -> Result<ServerTls, Refused> {
 }
 
 /// Roots that cannot be read stop nothing: mail that needs them waits with 4.3.5, and the log says so.
-async fn connector(config: &Config) -> Connector {
+async fn connector(config: &Config, given: Option<&Connector>) -> Connector {
+    if let Some(given) = given {
+        return given.clone();
+    }
     let roots = settings::roots(config);
     let read = {
         let roots = roots.clone();
@@ -323,14 +339,14 @@ fn receiver(
     store: &Embedded,
     shared: &Shared,
     clock: &Arc<dyn Clock>,
-    metrics: &Arc<Metrics>,
+    chronicle: Arc<Chronicle>,
 ) -> Receiver {
     Receiver::new(
         Arc::new(store.clone()),
         Arc::clone(&shared.snapshot),
         Arc::clone(&shared.server),
         Arc::clone(clock),
-        Arc::clone(metrics) as _,
+        chronicle,
     )
 }
 
@@ -339,7 +355,7 @@ fn start_engine(
     store: &Embedded,
     shared: &Shared,
     clock: &Arc<dyn Clock>,
-    (resolver, metrics): (Arc<dyn Resolver>, Arc<Metrics>),
+    (resolver, chronicle): (Arc<dyn Resolver>, Arc<Chronicle>),
     supervisor: &Supervisor,
 ) {
     let parts = gatepost_deliver::Parts {
@@ -350,7 +366,7 @@ fn start_engine(
         snapshot: Arc::clone(&shared.snapshot),
         settings: Arc::clone(&shared.delivery),
         clock: Arc::clone(clock),
-        observe: metrics,
+        observe: chronicle,
     };
     let group = &supervisor.attempts;
     let engine = Engine::new(parts, group.tracker.clone(), group.stop.clone());

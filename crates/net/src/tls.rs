@@ -63,7 +63,13 @@ impl Connector {
     /// Reads the roots. Where that fails the connector can still encrypt: it cannot
     /// authenticate, and says so in [`Self::roots_ok`]. Reads files, so it blocks.
     pub fn new(roots: &Roots) -> Self {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        Self::with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()), roots)
+    }
+
+    /// As [`Self::new`], with primitives other than those of aws-lc-rs. When they fail,
+    /// as without a source of random bytes, no message is worse protected for it: what
+    /// demands TLS waits with [`Why::PolicyBroken`].
+    pub fn with_provider(provider: Arc<CryptoProvider>, roots: &Roots) -> Self {
         let roots = roots::load(roots).and_then(|store| {
             WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider.clone())
                 .build()

@@ -15,6 +15,7 @@ use gatepost_policy::{
     accept::{Accepted, Origin, accept},
     direction::Direction,
     facts::{Facts, Headers},
+    id::MessageId,
     snapshot::Snapshot,
 };
 use gatepost_store::{ClientFacts, NewMessage, NewRecipient, Staging};
@@ -228,7 +229,7 @@ impl Intake {
                 tracing::warn!(message = %id, client = %self.client, ?undecided, "message deferred: a condition cannot be answered");
                 Refusal::Undecided
             })?;
-        self.tell(&accepted);
+        self.tell(id, &accepted);
         let reports = from_source && sender != ReversePath::Null;
         let expires = at.plus(self.settings.quarantine);
         let outcome = match split(accepted.dispositions, &recipients, reports, expires) {
@@ -276,7 +277,7 @@ impl Intake {
     }
 
     /// Tells the observer what the rules did.
-    fn tell(&self, accepted: &Accepted) {
+    fn tell(&self, message: MessageId, accepted: &Accepted) {
         for disposition in &accepted.dispositions {
             let count = disposition.recipients.len();
             self.shared.observer.verdict(crate::split::verdict(&disposition.end), count);
@@ -285,8 +286,8 @@ impl Intake {
             }
         }
         for warning in &accepted.warnings {
-            tracing::warn!(client = %self.client, %warning, "message is odd");
-            self.shared.observer.warning(warning);
+            tracing::warn!(%message, client = %self.client, %warning, "message is odd");
+            self.shared.observer.warning(message, warning);
         }
     }
 }

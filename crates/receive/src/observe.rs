@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use gatepost_policy::{
     accept::Warning,
     direction::{Direction, Matched},
+    id::MessageId,
 };
 use gatepost_store::Verdict;
 use gatepost_wire::body::BodyError;
@@ -24,7 +25,7 @@ pub trait Observe: Send + Sync {
     /// A rule matched for this many recipients of a message.
     fn rule_hit(&self, _matched: &Matched, _recipients: usize) {}
     /// The rules noticed something about a message.
-    fn warning(&self, _warning: &Warning) {}
+    fn warning(&self, _message: MessageId, _warning: &Warning) {}
     /// A client did something that no good one does, or something went wrong.
     fn anomaly(&self, _client: IpAddr, _what: Anomaly) {}
 }

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
@@ -72,10 +72,13 @@ impl TestCa {
     /// When the TLS library cannot make keys.
     #[must_use]
     pub fn new() -> Self {
-        let root = CertifiedIssuer::self_signed(authority("Gatepost test root"), key()).expect("a root is made");
-        let intermediate = CertifiedIssuer::signed_by(authority("Gatepost test intermediate"), key(), &root)
-            .expect("an intermediate is made");
-        let other = CertifiedIssuer::self_signed(authority("Some other root"), key()).expect("a root is made");
+        let root = CertifiedIssuer::self_signed(authority("Gatepost test root"), key())
+            .expect("a root is made");
+        let intermediate =
+            CertifiedIssuer::signed_by(authority("Gatepost test intermediate"), key(), &root)
+                .expect("an intermediate is made");
+        let other = CertifiedIssuer::self_signed(authority("Some other root"), key())
+            .expect("a root is made");
         Self { root, intermediate, other }
     }
 
@@ -117,7 +120,8 @@ impl TestCa {
         }
         let shown = if *kind == Cert::Stolen { key() } else { own };
         let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(shown.serialize_der()));
-        let signer = rustls::crypto::aws_lc_rs::sign::any_supported_type(&der).expect("an ECDSA key is supported");
+        let signer = rustls::crypto::aws_lc_rs::sign::any_supported_type(&der)
+            .expect("an ECDSA key is supported");
         Issued {
             sha256: hex(&Sha256::digest(leaf.der())),
             key: Arc::new(CertifiedKey::new(chain, signer)),
@@ -185,8 +189,11 @@ fn leaf(kind: &Cert, name: &str) -> CertificateParams {
         params.not_before = date_time_ymd(2090, 1, 1);
     }
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    let usage =
-        if *kind == Cert::ClientOnly { ExtendedKeyUsagePurpose::ClientAuth } else { ExtendedKeyUsagePurpose::ServerAuth };
+    let usage = if *kind == Cert::ClientOnly {
+        ExtendedKeyUsagePurpose::ClientAuth
+    } else {
+        ExtendedKeyUsagePurpose::ServerAuth
+    };
     params.extended_key_usages = vec![usage];
     params
 }

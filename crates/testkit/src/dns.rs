@@ -83,7 +83,8 @@ impl FakeDns {
 
     /// Sets the mail exchangers of a domain, (preference, host) each. `(0, ".")` is the null MX of RFC 7505.
     pub fn set_mx(&self, domain: &str, hosts: &[(u16, &str)]) -> &Self {
-        let mut hosts: Vec<_> = hosts.iter().map(|(preference, host)| (*preference, plain(host))).collect();
+        let mut hosts: Vec<_> =
+            hosts.iter().map(|(preference, host)| (*preference, plain(host))).collect();
         hosts.sort();
         self.change(|inner| inner.mx.insert(plain(domain), hosts));
         self
@@ -131,7 +132,9 @@ impl FakeDns {
         }
         match kind {
             Kind::Mx => found.mx = inner.mx.get(&name).cloned().unwrap_or_default(),
-            Kind::Address => found.addresses = inner.addresses.get(&name).cloned().unwrap_or_default(),
+            Kind::Address => {
+                found.addresses = inner.addresses.get(&name).cloned().unwrap_or_default()
+            }
         }
         if found.mx.is_empty() && found.addresses.is_empty() {
             let exists = inner.mx.contains_key(&name) || inner.addresses.contains_key(&name);
@@ -155,7 +158,11 @@ impl Resolver for FakeDns {
         match self.find(domain.as_str(), Kind::Mx) {
             Ok(found) if found.mx.iter().any(|(_, host)| host.is_empty()) => Ok(MxAnswer::NullMx),
             Ok(found) => Ok(MxAnswer::Hosts(
-                found.mx.into_iter().map(|(preference, name)| MxHost { preference, name }).collect(),
+                found
+                    .mx
+                    .into_iter()
+                    .map(|(preference, name)| MxHost { preference, name })
+                    .collect(),
             )),
             Err(Status::NoDomain) => Ok(MxAnswer::NoDomain),
             Err(Status::NoData) => Ok(MxAnswer::NoMx),
@@ -198,9 +205,13 @@ mod tests {
     async fn a_zone_answers_follows_aliases_and_fails_as_told() {
         let dns = FakeDns::new();
         let address: IpAddr = "127.0.0.9".parse().unwrap();
-        dns.set_mx("D.test", &[(10, "mx1.d.test.")]).set_addresses("mx1.d.test", &[address]).set_alias("mx2.d.test", "mx1.d.test");
+        dns.set_mx("D.test", &[(10, "mx1.d.test.")])
+            .set_addresses("mx1.d.test", &[address])
+            .set_alias("mx2.d.test", "mx1.d.test");
         let domain = DomainName::parse("d.test").unwrap();
-        let MxAnswer::Hosts(hosts) = dns.mx(&domain).await.unwrap() else { panic!("hosts expected") };
+        let MxAnswer::Hosts(hosts) = dns.mx(&domain).await.unwrap() else {
+            panic!("hosts expected")
+        };
         assert_eq!((hosts[0].preference, hosts[0].name.as_str()), (10, "mx1.d.test"));
         assert_eq!(Resolver::addresses(&dns, "mx2.d.test").await.unwrap(), vec![address]);
         assert!(Resolver::addresses(&dns, "nowhere.test").await.unwrap().is_empty());

@@ -38,7 +38,11 @@ pub struct Expectations {
 ///
 /// # Errors
 /// When an invariant does not hold.
-pub fn check(connections: &[Connection], attempts: &[Attempt], expected: &Expectations) -> Result<(), String> {
+pub fn check(
+    connections: &[Connection],
+    attempts: &[Attempt],
+    expected: &Expectations,
+) -> Result<(), String> {
     let mut breaches = Vec::new();
     clear_text(connections, attempts, expected, &mut breaches);
     starttls(connections, &mut breaches);
@@ -47,17 +51,25 @@ pub fn check(connections: &[Connection], attempts: &[Attempt], expected: &Expect
     evidence(connections, attempts, expected, &mut breaches);
     null_recipient(connections, attempts, &mut breaches);
     for open in connections.iter().filter(|connection| !connection.closed) {
-        breaches.push(format!("I9: a connection from {} to {} is still open", open.peer, open.host));
+        breaches
+            .push(format!("I9: a connection from {} to {} is still open", open.peer, open.host));
     }
     if breaches.is_empty() { Ok(()) } else { Err(breaches.join("\n")) }
 }
 
-fn clear_text(connections: &[Connection], attempts: &[Attempt], expected: &Expectations, breaches: &mut Vec<String>) {
+fn clear_text(
+    connections: &[Connection],
+    attempts: &[Attempt],
+    expected: &Expectations,
+    breaches: &mut Vec<String>,
+) {
     let mut enforced = expected.enforced.clone();
     enforced.extend(attempts.iter().filter(|a| a.level.is_enforced()).map(|a| a.recipient.clone()));
-    let only_enforced = !enforced.is_empty() && attempts.iter().all(|attempt| enforced.contains(&attempt.recipient));
+    let only_enforced = !enforced.is_empty()
+        && attempts.iter().all(|attempt| enforced.contains(&attempt.recipient));
     for connection in connections {
-        let clear: Vec<_> = connection.lines.iter().filter(|line| line.channel == Channel::Clear).collect();
+        let clear: Vec<_> =
+            connection.lines.iter().filter(|line| line.channel == Channel::Clear).collect();
         if only_enforced {
             for line in &clear {
                 if !matches!(line.verb().as_str(), "EHLO" | "HELO" | "STARTTLS" | "QUIT") {
@@ -79,7 +91,10 @@ fn starttls(connections: &[Connection], breaches: &mut Vec<String>) {
     for connection in connections {
         if !connection.early.is_empty() {
             let early = String::from_utf8_lossy(&connection.early);
-            breaches.push(format!("I2: {} was sent {early:?} before its reply to STARTTLS", connection.host));
+            breaches.push(format!(
+                "I2: {} was sent {early:?} before its reply to STARTTLS",
+                connection.host
+            ));
         }
         if let Some(first) = connection.verbs(Channel::Tls).first()
             && first != "EHLO"
@@ -89,7 +104,12 @@ fn starttls(connections: &[Connection], breaches: &mut Vec<String>) {
     }
 }
 
-fn fields(connections: &[Connection], attempts: &[Attempt], expected: &Expectations, breaches: &mut Vec<String>) {
+fn fields(
+    connections: &[Connection],
+    attempts: &[Attempt],
+    expected: &Expectations,
+    breaches: &mut Vec<String>,
+) {
     for (connection, message) in accepted(connections) {
         let seen = message.fields("x-TLSLevel");
         for recipient in &message.to {
@@ -121,7 +141,8 @@ fn endings(connections: &[Connection], attempts: &[Attempt], breaches: &mut Vec<
     for attempt in attempts {
         let key = (attempt.message.to_string(), attempt.recipient.as_str());
         if let Some(times) = ended.get(&key) {
-            breaches.push(format!("I5: {} of {} was attempted after its end ({times})", key.1, key.0));
+            breaches
+                .push(format!("I5: {} of {} was attempted after its end ({times})", key.1, key.0));
         }
         match attempt.outcome {
             Ending::Delivered => {
@@ -138,11 +159,17 @@ fn endings(connections: &[Connection], attempts: &[Attempt], breaches: &mut Vec<
         *taken.entry(recipient.as_str()).or_default() += 1;
     }
     if taken != delivered {
-        breaches.push(format!("I5: hosts accepted {taken:?}, evidence says delivered {delivered:?}"));
+        breaches
+            .push(format!("I5: hosts accepted {taken:?}, evidence says delivered {delivered:?}"));
     }
 }
 
-fn evidence(connections: &[Connection], attempts: &[Attempt], expected: &Expectations, breaches: &mut Vec<String>) {
+fn evidence(
+    connections: &[Connection],
+    attempts: &[Attempt],
+    expected: &Expectations,
+    breaches: &mut Vec<String>,
+) {
     for attempt in attempts {
         let to = &attempt.recipient;
         if attempt.outcome == Ending::Delivered {
@@ -160,7 +187,10 @@ fn evidence(connections: &[Connection], attempts: &[Attempt], expected: &Expecta
             }
         }
         for tried in &attempt.tries {
-            if tried.address.is_some() && tried.stage > Stage::Banner && !witnessed(connections, tried) {
+            if tried.address.is_some()
+                && tried.stage > Stage::Banner
+                && !witnessed(connections, tried)
+            {
                 breaches.push(format!("I6: no connection agrees with the try of {to}: {tried:?}"));
             }
         }
@@ -170,35 +200,44 @@ fn evidence(connections: &[Connection], attempts: &[Attempt], expected: &Expecta
         .flat_map(|attempt| &attempt.tries)
         .filter_map(|tried| Some((tried.host.as_str(), tried.address.as_deref()?)))
         .collect();
-    for connection in connections.iter().filter(|connection| !expected.unattended.contains(&connection.host)) {
+    for connection in
+        connections.iter().filter(|connection| !expected.unattended.contains(&connection.host))
+    {
         let address = connection.address.to_string();
         if !named.contains(&(connection.host.as_str(), address.as_str())) {
-            breaches.push(format!("I6: a connection to {} {address} is in no evidence", connection.host));
+            breaches.push(format!(
+                "I6: a connection to {} {address} is in no evidence",
+                connection.host
+            ));
         }
     }
 }
 
 /// Whether some connection of that host shows what the try says.
 fn witnessed(connections: &[Connection], tried: &Try) -> bool {
-    connections.iter().filter(|c| at(c, Some(&tried.host), tried.address.as_deref())).any(|connection| {
-        let offered_and_used = connection.clear_verbs().iter().any(|verb| verb == "STARTTLS");
-        let channel = match (&tried.tls, tried.clear_because) {
-            (Some(_), _) => same_tls(tried.tls.as_ref(), connection.tls.as_ref()),
-            (None, Some(NoTls::NotOffered | NoTls::LevelPlain | NoTls::HandshakeFailed)) => {
-                connection.tls.is_none() && !offered_and_used
-            }
-            (None, Some(NoTls::Refused)) => connection.tls.is_none() && offered_and_used,
-            (None, None) => true,
-        };
-        let stage = match tried.stage {
-            Stage::Plan | Stage::Dns | Stage::Connect | Stage::Banner | Stage::Ehlo => true,
-            Stage::Starttls | Stage::Tls | Stage::Verify => offered_and_used || connection.hello,
-            Stage::Mail => connection.lines.iter().any(|line| line.verb() == "MAIL"),
-            Stage::Rcpt => connection.lines.iter().any(|line| line.verb() == "RCPT"),
-            Stage::Data => connection.lines.iter().any(|line| line.verb() == "DATA"),
-        };
-        channel && stage
-    })
+    connections.iter().filter(|c| at(c, Some(&tried.host), tried.address.as_deref())).any(
+        |connection| {
+            let offered_and_used = connection.clear_verbs().iter().any(|verb| verb == "STARTTLS");
+            let channel = match (&tried.tls, tried.clear_because) {
+                (Some(_), _) => same_tls(tried.tls.as_ref(), connection.tls.as_ref()),
+                (None, Some(NoTls::NotOffered | NoTls::LevelPlain | NoTls::HandshakeFailed)) => {
+                    connection.tls.is_none() && !offered_and_used
+                }
+                (None, Some(NoTls::Refused)) => connection.tls.is_none() && offered_and_used,
+                (None, None) => true,
+            };
+            let stage = match tried.stage {
+                Stage::Plan | Stage::Dns | Stage::Connect | Stage::Banner | Stage::Ehlo => true,
+                Stage::Starttls | Stage::Tls | Stage::Verify => {
+                    offered_and_used || connection.hello
+                }
+                Stage::Mail => connection.lines.iter().any(|line| line.verb() == "MAIL"),
+                Stage::Rcpt => connection.lines.iter().any(|line| line.verb() == "RCPT"),
+                Stage::Data => connection.lines.iter().any(|line| line.verb() == "DATA"),
+            };
+            channel && stage
+        },
+    )
 }
 
 fn null_recipient(connections: &[Connection], attempts: &[Attempt], breaches: &mut Vec<String>) {
@@ -206,14 +245,18 @@ fn null_recipient(connections: &[Connection], attempts: &[Attempt], breaches: &m
         breaches.push(format!("I7: {} was sent to the null address", attempt.message));
     }
     for connection in connections {
-        for line in connection.lines.iter().filter(|line| line.verb() == "RCPT" && line.text.contains("<>")) {
+        for line in
+            connection.lines.iter().filter(|line| line.verb() == "RCPT" && line.text.contains("<>"))
+        {
             breaches.push(format!("I7: {} saw {:?}", connection.host, line.text));
         }
     }
 }
 
 fn accepted(connections: &[Connection]) -> impl Iterator<Item = (&Connection, &Received)> {
-    connections.iter().flat_map(|connection| connection.accepted().map(move |message| (connection, message)))
+    connections
+        .iter()
+        .flat_map(|connection| connection.accepted().map(move |message| (connection, message)))
 }
 
 fn at(connection: &Connection, host: Option<&str>, address: Option<&str>) -> bool {
@@ -226,11 +269,19 @@ fn same_tls(record: Option<&TlsRecord>, seen: Option<&TlsSeen>) -> bool {
         (None, None) => true,
         (Some(record), Some(seen)) => {
             record.version == seen.version
-                // OpenSSL and rustls name the same suite differently; rustls peers are compared exactly.
-                && (record.cipher == seen.cipher || !seen.cipher.starts_with("TLS"))
+                && same_cipher(&record.cipher, &seen.cipher)
                 && record.certificate_sha256.as_deref() == Some(seen.certificate_sha256.as_str())
         }
         (Some(_), None) | (None, Some(_)) => false,
+    }
+}
+
+/// A peer on OpenSSL names suites its own way: those of TLS 1.3 `TLS_…`, where evidence has `TLS13_…`, older ones
+/// without a prefix and with dashes. The latter are not compared.
+fn same_cipher(recorded: &str, seen: &str) -> bool {
+    match seen.strip_prefix("TLS_") {
+        Some(suite) if !seen.contains("_WITH_") => recorded.strip_prefix("TLS13_") == Some(suite),
+        _ => recorded == seen || !seen.contains('_'),
     }
 }
 

@@ -18,4 +18,4 @@ pub use loopback::Net;
 pub use mx::record::{Channel, Connection, Line, Received, TlsSeen};
 pub use mx::running::RunningMx;
 pub use mx::{After220, Answer, Banner, Begins, Ehlo, FakeMx, HangUp, StartTls, Versions};
-pub use peer::{Weakness, WeakPeer};
+pub use peer::{WeakPeer, Weakness};

@@ -27,7 +27,8 @@ impl Net {
     pub fn new() -> Self {
         loop {
             let turn = HANDED_OUT.fetch_add(1, Ordering::Relaxed);
-            let mixed = std::process::id().wrapping_mul(31).wrapping_add(turn.wrapping_mul(7919)) % (250 * 250);
+            let mixed = std::process::id().wrapping_mul(31).wrapping_add(turn.wrapping_mul(7919))
+                % (250 * 250);
             let second = u8::try_from(mixed / 250).expect("below 250") + 2;
             let third = u8::try_from(mixed % 250).expect("below 250") + 2;
             let first = SocketAddr::from((Ipv4Addr::new(127, second, third, 1), 0));
@@ -58,7 +59,10 @@ impl Net {
     /// After 250 addresses.
     pub fn next(&self) -> SocketAddr {
         let last = self.next.fetch_add(1, Ordering::Relaxed);
-        SocketAddr::new(self.ip(u8::try_from(last).expect("a test needs fewer than 250 addresses")), self.port)
+        SocketAddr::new(
+            self.ip(u8::try_from(last).expect("a test needs fewer than 250 addresses")),
+            self.port,
+        )
     }
 }
 

@@ -121,13 +121,22 @@ impl FakeMx {
     ///
     /// # Errors
     /// When the address cannot be bound.
-    pub async fn start(self, name: &str, address: SocketAddr, ca: &TestCa) -> io::Result<RunningMx> {
+    pub async fn start(
+        self,
+        name: &str,
+        address: SocketAddr,
+        ca: &TestCa,
+    ) -> io::Result<RunningMx> {
         RunningMx::start(self, name, address, ca).await
     }
 
     /// The script for the n-th connection.
     pub(crate) fn at(&self, connection: usize) -> &Self {
-        self.later.iter().rev().find(|(from, _)| *from <= connection).map_or(self, |(_, later)| later)
+        self.later
+            .iter()
+            .rev()
+            .find(|(from, _)| *from <= connection)
+            .map_or(self, |(_, later)| later)
     }
 }
 
@@ -160,9 +169,17 @@ impl Ehlo {
     #[must_use]
     pub fn good() -> Self {
         Self::List(
-            ["PIPELINING", "SIZE 104857600", "STARTTLS", "ENHANCEDSTATUSCODES", "8BITMIME", "DSN", "SMTPUTF8"]
-                .map(str::to_owned)
-                .to_vec(),
+            [
+                "PIPELINING",
+                "SIZE 104857600",
+                "STARTTLS",
+                "ENHANCEDSTATUSCODES",
+                "8BITMIME",
+                "DSN",
+                "SMTPUTF8",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
         )
     }
 
@@ -183,7 +200,10 @@ impl Ehlo {
     pub fn replacing(keyword: &str, written: &str) -> Self {
         match Self::good() {
             Self::List(lines) => Self::List(
-                lines.into_iter().map(|line| if line == keyword { written.to_owned() } else { line }).collect(),
+                lines
+                    .into_iter()
+                    .map(|line| if line == keyword { written.to_owned() } else { line })
+                    .collect(),
             ),
             other @ (Self::Refused(_) | Self::Drop) => other,
         }

@@ -74,7 +74,11 @@ impl WeakPeer {
         let (certificate, key) = certificate(weakness, name, directory.path())?;
         let mut child = Command::new("python3")
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/weak_peer.py"))
-            .args([address.ip().to_string(), address.port().to_string(), weakness.mode().to_owned()])
+            .args([
+                address.ip().to_string(),
+                address.port().to_string(),
+                weakness.mode().to_owned(),
+            ])
             .args([&certificate, &key])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -92,7 +96,8 @@ impl WeakPeer {
             std::thread::spawn(move || read(BufReader::new(stdout), &shared, &name, address))
         };
         let peer = Self { child, reader: Some(reader), shared, _directory: directory };
-        let ready = tokio::time::timeout(Duration::from_secs(20), listening.wait_for(|up| *up)).await;
+        let ready =
+            tokio::time::timeout(Duration::from_secs(20), listening.wait_for(|up| *up)).await;
         match ready {
             Ok(Ok(_)) => Ok(peer),
             _ => Err(io::Error::other("the peer did not start: its error is above")),
@@ -126,16 +131,21 @@ fn read(events: impl BufRead, shared: &Shared, name: &str, address: SocketAddr) 
             continue;
         }
         let mut all = shared.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = event["connection"].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+        let number =
+            event["connection"].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
         while all.len() < number {
             all.push(Connection::new(name, address, address));
         }
-        let Some(record) = number.checked_sub(1).and_then(|index| all.get_mut(index)) else { continue };
+        let Some(record) = number.checked_sub(1).and_then(|index| all.get_mut(index)) else {
+            continue;
+        };
         let channel = if text("channel") == "tls" { Channel::Tls } else { Channel::Clear };
         match text("event").as_str() {
             "line" => {
                 if channel == Channel::Clear {
-                    record.clear_bytes.extend_from_slice(format!("{}\r\n", text("text")).as_bytes());
+                    record
+                        .clear_bytes
+                        .extend_from_slice(format!("{}\r\n", text("text")).as_bytes());
                 }
                 record.lines.push(Line { text: text("text"), channel });
             }
@@ -151,9 +161,18 @@ fn read(events: impl BufRead, shared: &Shared, name: &str, address: SocketAddr) 
             "failed" => record.handshake_error = Some(text("error")),
             "message" => record.messages.push(Received {
                 from: text("from"),
-                to: event["to"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
+                to: event["to"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str)
+                    .map(str::to_owned)
+                    .collect(),
                 mail_params: String::new(),
-                message: text("message").chars().filter_map(|c| u8::try_from(u32::from(c)).ok()).collect(),
+                message: text("message")
+                    .chars()
+                    .filter_map(|c| u8::try_from(u32::from(c)).ok())
+                    .collect(),
                 wire: Vec::new(),
                 channel,
                 accepted: true,
@@ -171,9 +190,11 @@ fn certificate(weakness: Weakness, name: &str, directory: &Path) -> io::Result<(
     let (bits, digest) = match weakness {
         Weakness::Rsa1024 => ("rsa:1024", "-sha256"),
         Weakness::Sha1 => ("rsa:2048", "-sha1"),
-        Weakness::Version1 | Weakness::Tls10 | Weakness::Tls11 | Weakness::Tls10And11 | Weakness::Anonymous => {
-            ("rsa:2048", "-sha256")
-        }
+        Weakness::Version1
+        | Weakness::Tls10
+        | Weakness::Tls11
+        | Weakness::Tls10And11
+        | Weakness::Anonymous => ("rsa:2048", "-sha256"),
     };
     let subject = format!("/CN={name}");
     let common = ["req", "-nodes", "-newkey", bits, digest, "-subj", &subject, "-keyout"];
@@ -203,8 +224,9 @@ fn certificate(weakness: Weakness, name: &str, directory: &Path) -> io::Result<(
 }
 
 fn openssl(command: &mut Command) -> io::Result<()> {
-    let output =
-        command.output().map_err(|error| io::Error::other(format!("openssl cannot be started: {error}")))?;
+    let output = command
+        .output()
+        .map_err(|error| io::Error::other(format!("openssl cannot be started: {error}")))?;
     if output.status.success() {
         return Ok(());
     }

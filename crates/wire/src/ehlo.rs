@@ -14,6 +14,8 @@ use crate::reply::Response;
 pub struct Extensions {
     /// STARTTLS (RFC 3207).
     pub starttls: bool,
+    /// A keyword that looks like STARTTLS written over on the way, as some firewalls do (`XXXXXXXA`).
+    pub starttls_overwritten: bool,
     /// SIZE (RFC 1870): the largest message in bytes; 0 if the server states no limit.
     pub size: Option<u64>,
     /// PIPELINING (RFC 2920).
@@ -75,6 +77,8 @@ impl Extensions {
                 let mechanisms = words.filter_map(|word| std::str::from_utf8(word).ok());
                 self.auth.extend(mechanisms.map(str::to_ascii_uppercase));
             }
+            // The length stays, so that nothing else of the answer has to be changed.
+            other if other.len() == 8 && other.starts_with(b"XXXXXXX") => self.starttls_overwritten = true,
             _ => {}
         }
     }
@@ -94,6 +98,7 @@ mod tests {
         let offer = offer(b"250-mx.example hello\r\n250-starttls now please\r\n250-Size 1000\r\n250-PIPELINING\r\n250-8bitmime\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n250-DSN\r\n250-ENHANCEDSTATUSCODES\r\n250-AUTH plain LOGIN\r\n250 REQUIRETLS\r\n");
         let all = Extensions {
             starttls: true,
+            starttls_overwritten: false,
             size: Some(1000),
             pipelining: true,
             eightbitmime: true,
@@ -105,6 +110,13 @@ mod tests {
             requiretls: true,
         };
         assert_eq!(offer, all);
+    }
+
+    #[test]
+    fn b26_starttls_that_was_written_over_is_noticed_and_does_not_count() {
+        let offer = offer(b"250-mx.example\r\n250-XXXXXXXA\r\n250 DSN\r\n");
+        assert!(offer.starttls_overwritten && !offer.starttls);
+        assert!(!self::offer(b"250-mx.example\r\n250-XEXCH50\r\n250 XXXX\r\n").starttls_overwritten);
     }
 
     #[test]

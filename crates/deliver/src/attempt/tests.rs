@@ -30,6 +30,7 @@ struct Silent;
 impl Observe for Silent {
     fn attempted(&self, _: &gatepost_policy::evidence::Attempt, _: Duration) {}
     fn sessions(&self, _: i64) {}
+    fn starttls_stripped(&self, _: gatepost_policy::id::MessageId, _: &str, _: SocketAddr) {}
 }
 
 fn settings(port: u16) -> DeliverySettings {

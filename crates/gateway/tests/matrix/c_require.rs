@@ -1,9 +1,12 @@
 //! Group C: Require. TLS or the message waits; nothing of it is ever sent in clear.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use gatepost_net::tls::{Connector, Roots};
 use gatepost_policy::evidence::{Ending, Stage, Why};
 use gatepost_testkit::{After220, Answer, Cert, Ehlo, FakeMx, Weakness};
+use rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom, aws_lc_rs};
 
 use crate::verdict::Verdict;
 use crate::world::{SENDER, Setup, World, require};
@@ -220,7 +223,7 @@ async fn c15_waits_and_then_goes_once_the_host_has_tls() {
     world.send_one("b@d.test").await.is_deferred("4.7.4", Why::StartTlsNotOffered);
     world.next_attempt("b@d.test", 2).await.is_sent_tls();
     assert_eq!(mx.messages().len(), 1);
-    assert!(world.queue().await.is_empty());
+    world.drained().await;
     assert!(world.attempts(SENDER).await.is_empty(), "nothing is reported");
     world.finish().await;
 }
@@ -257,7 +260,7 @@ async fn c16_gives_up_after_a_day_and_reports_it() {
     }
     assert!(!text.contains("..and so on"), "the body of enforced mail is not sent back: {text}");
     assert!(mx.connections().iter().all(|seen| seen.clear_verbs() == ["EHLO", "QUIT"]));
-    assert!(world.queue().await.is_empty());
+    world.drained().await;
     world.finish().await;
 }
 
@@ -276,5 +279,27 @@ async fn c17_bounces_at_once_where_that_is_set_after_every_host_was_tried() {
     assert!(report.contains("Status: 5.7.4") || report.contains("Status: 5.7.5"), "{report}");
     // Both reports are ours to see before the world ends.
     world.attempt(SENDER, 2).await;
+    world.finish().await;
+}
+
+/// A source of random bytes that has none.
+#[derive(Debug)]
+struct Exhausted;
+
+impl SecureRandom for Exhausted {
+    fn fill(&self, _: &mut [u8]) -> Result<(), GetRandomFailed> {
+        Err(GetRandomFailed)
+    }
+}
+
+#[tokio::test]
+async fn c22_fault_of_the_tls_library_here_waits_and_never_goes_clear() {
+    let primitives = CryptoProvider { secure_random: &Exhausted, ..aws_lc_rs::default_provider() };
+    let connector = Connector::with_provider(Arc::new(primitives), &Roots::System);
+    let setup = Setup { connector: Some(connector), ..enforced("") };
+    let (world, mx) = World::with_site(FakeMx::default(), setup).await;
+    let attempt = world.send_one("b@d.test").await;
+    attempt.is_deferred("4.3.5", Why::PolicyBroken);
+    assert!(attempt.tls.is_none() && mx.messages().is_empty());
     world.finish().await;
 }

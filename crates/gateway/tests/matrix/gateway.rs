@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use gatepost::config;
 use gatepost::serve::{Gateway, Parts};
+use gatepost_net::tls::Connector;
 use gatepost_policy::document::PolicyDocument;
 use gatepost_policy::evidence::Attempt;
 use gatepost_store::embedded::{self, Embedded, Mode};
@@ -24,6 +25,8 @@ pub struct Wanted {
     pub dns: FakeDns,
     /// Its clock.
     pub clock: Arc<ManualClock>,
+    /// Who does handshakes, where it is not the usual one.
+    pub connector: Option<Connector>,
 }
 
 /// A running gateway.
@@ -40,6 +43,7 @@ pub async fn start(wanted: Wanted) -> Running {
         config::parse(&wanted.config, &file).unwrap_or_else(|problems| panic!("{problems:#?}"));
     let mut parts = Parts::new(config.clone(), wanted.clock.clone());
     parts.resolver = Some(Arc::new(wanted.dns));
+    parts.connector = wanted.connector;
     let gateway = Box::pin(Gateway::start(parts)).await.expect("the gateway starts");
     let parsed = PolicyDocument::parse_toml(&wanted.policy, "policy.toml")
         .unwrap_or_else(|problems| panic!("{problems:#?}"));

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
+use gatepost_net::tls::Connector;
 use gatepost_policy::evidence::Attempt;
 use gatepost_store::{Event, Inspect, Journal, ManualClock, QueueEntry, Search};
 use gatepost_testkit::invariants::{self, Expectations};
@@ -56,6 +57,8 @@ pub struct Setup<'a> {
     pub delivery: &'a str,
     /// Rules and sets of the policy, as TOML, above the System Rules that are not named in them.
     pub rules: String,
+    /// Who does handshakes with other hosts, where it is not the usual one.
+    pub connector: Option<Connector>,
 }
 
 impl Setup<'_> {
@@ -204,6 +207,7 @@ impl World {
             directory: self.directory.path().to_owned(),
             dns: self.dns.clone(),
             clock: Arc::clone(&self.clock),
+            connector: setup.connector,
         });
         self.running = Some(running.await);
     }
@@ -294,16 +298,37 @@ impl World {
         self.gateway().store().events(None).await.expect("the store can be read")
     }
 
-    /// The event of this kind, which must have been written.
+    /// The first event of this kind, once it is written.
     pub async fn event(&self, what: &str) -> Event {
-        let events = self.events().await;
-        let found = events.iter().find(|event| event.what == what).cloned();
-        found.unwrap_or_else(|| panic!("no event {what:?} in {events:#?}"))
+        let come = async {
+            loop {
+                if let Some(found) =
+                    self.events().await.into_iter().find(|event| event.what == what)
+                {
+                    return found;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        match tokio::time::timeout(BOUND, come).await {
+            Ok(event) => event,
+            Err(_) => panic!("no event {what:?} in {:#?}", self.events().await),
+        }
     }
 
     /// What waits.
     pub async fn queue(&self) -> Vec<QueueEntry> {
         self.gateway().store().queue_list().await.expect("the store can be read")
+    }
+
+    /// Returns once nothing waits any more.
+    pub async fn drained(&self) {
+        let empty = async {
+            while !self.queue().await.is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        assert!(tokio::time::timeout(BOUND, empty).await.is_ok(), "{:#?}", self.queue().await);
     }
 
     /// The reports that our mail server received so far: messages from the null sender.

@@ -98,7 +98,9 @@ fn answer(packet: &[u8], zone: &FakeDns) -> Option<(Vec<u8>, Vec<u8>)> {
         match zone.find(&query.name().to_ascii(), kind) {
             Ok(found) => reply.answers = records(&query, found),
             Err(Status::NoDomain) => reply.metadata.response_code = ResponseCode::NXDomain,
-            Err(Status::ServFail | Status::Bogus) => reply.metadata.response_code = ResponseCode::ServFail,
+            Err(Status::ServFail | Status::Bogus) => {
+                reply.metadata.response_code = ResponseCode::ServFail
+            }
             Err(Status::NoData | Status::Answer) => {}
             Err(Status::Timeout) => return None,
         }
@@ -118,7 +120,11 @@ fn records(query: &Query, found: Found) -> Vec<Record> {
         owner = target;
     }
     for (preference, host) in found.mx {
-        all.push(Record::from_rdata(owner.clone(), TTL, RData::MX(MX::new(preference, name(&host)))));
+        all.push(Record::from_rdata(
+            owner.clone(),
+            TTL,
+            RData::MX(MX::new(preference, name(&host))),
+        ));
     }
     for address in found.addresses {
         let (family, data) = match address {
@@ -146,7 +152,9 @@ mod tests {
         zone.set_mx("d.test", &[(10, "mx.d.test")]);
         let server = DnsServer::start(zone, "127.0.0.1:0".parse().unwrap()).await.unwrap();
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        for (asked, code, answers) in [("d.test.", ResponseCode::NoError, 1), ("e.test.", ResponseCode::NXDomain, 0)] {
+        for (asked, code, answers) in
+            [("d.test.", ResponseCode::NoError, 1), ("e.test.", ResponseCode::NXDomain, 0)]
+        {
             let mut question = Message::query();
             question.add_query(Query::query(Name::from_ascii(asked).unwrap(), RecordType::MX));
             socket.send_to(&question.to_vec().unwrap(), server.address()).await.unwrap();

@@ -17,7 +17,8 @@ fn lines(channel: Channel, all: &[&str]) -> Vec<Line> {
 
 /// What a host sees of a message that went over TLS.
 fn connection() -> Connection {
-    let mut seen = Connection::new("mx.d.test", ADDRESS.parse().unwrap(), "127.0.0.1:4000".parse().unwrap());
+    let mut seen =
+        Connection::new("mx.d.test", ADDRESS.parse().unwrap(), "127.0.0.1:4000".parse().unwrap());
     seen.lines = lines(Channel::Clear, &["EHLO me", "STARTTLS"]);
     let under_tls = ["EHLO me", "MAIL FROM:<a@x.test>", "RCPT TO:<b@d.test>", "DATA", "QUIT"];
     seen.lines.extend(lines(Channel::Tls, &under_tls));
@@ -87,7 +88,8 @@ fn attempt() -> Attempt {
 fn breaks(invariant: &str, change: impl FnOnce(&mut Vec<Connection>, &mut Vec<Attempt>)) {
     let (mut connections, mut attempts) = (vec![connection()], vec![attempt()]);
     change(&mut connections, &mut attempts);
-    let breaches = check(&connections, &attempts, &Expectations::default()).expect_err("it is a breach");
+    let breaches =
+        check(&connections, &attempts, &Expectations::default()).expect_err("it is a breach");
     assert!(breaches.lines().any(|line| line.starts_with(invariant)), "{invariant} in {breaches}");
 }
 
@@ -99,7 +101,9 @@ fn a_good_world_passes() {
 #[test]
 fn i1_enforced_mail_in_clear_is_a_breach() {
     breaks("I1", |connections, _| {
-        connections[0].lines.push(Line { text: "MAIL FROM:<a@x.test>".to_owned(), channel: Channel::Clear });
+        connections[0]
+            .lines
+            .push(Line { text: "MAIL FROM:<a@x.test>".to_owned(), channel: Channel::Clear });
     });
     breaks("I1", |connections, attempts| {
         // Other mail may go in clear, and this recipient's name may not.
@@ -122,7 +126,9 @@ fn i3_another_command_than_ehlo_first_under_tls_is_a_breach() {
 
 #[test]
 fn i4_a_field_that_no_rule_added_is_a_breach() {
-    breaks("I4", |connections, _| connections[0].messages[0].message.splice(0..0, *b"X-TLSLevel : Try\r\n").for_each(drop));
+    breaks("I4", |connections, _| {
+        connections[0].messages[0].message.splice(0..0, *b"X-TLSLevel : Try\r\n").for_each(drop)
+    });
     breaks("I4", |_, attempts| attempts[0].decided_by.rule = None);
     let strip = Expectations { strip: true, ..Expectations::default() };
     assert!(check(&[connection()], &[attempt()], &strip).unwrap_err().contains("I4"));
@@ -137,21 +143,36 @@ fn i5_a_recipient_that_is_accepted_twice_or_lost_is_a_breach() {
 
 #[test]
 fn i6_evidence_that_the_wire_does_not_bear_out_is_a_breach() {
-    breaks("I6", |connections, _| connections[0].tls.as_mut().unwrap().certificate_sha256 = "cd".to_owned());
-    breaks("I6", |connections, _| connections[0].tls.as_mut().unwrap().version = "TLSv1.2".to_owned());
+    breaks("I6", |connections, _| {
+        connections[0].tls.as_mut().unwrap().certificate_sha256 = "cd".to_owned()
+    });
+    breaks("I6", |connections, _| {
+        connections[0].tls.as_mut().unwrap().version = "TLSv1.2".to_owned()
+    });
     breaks("I6", |_, attempts| attempts[0].host = Some("mx2.d.test".to_owned()));
     breaks("I6", |_, attempts| attempts[0].tries.clear());
-    breaks("I6", |connections, _| connections.push(Connection { host: "mx2.d.test".to_owned(), ..connection() }));
+    breaks("I6", |connections, _| {
+        connections.push(Connection { host: "mx2.d.test".to_owned(), ..connection() })
+    });
     breaks("I6", |_, attempts| {
         let clear = Some(NoTls::NotOffered);
         attempts[0].tls = None;
         attempts[0].clear_because = clear;
     });
     breaks("I6", |connections, attempts| {
-        connections[0] = Connection { hello: false, lines: lines(Channel::Clear, &["EHLO me", "QUIT"]), ..connection() };
+        connections[0] = Connection {
+            hello: false,
+            lines: lines(Channel::Clear, &["EHLO me", "QUIT"]),
+            ..connection()
+        };
         connections[0].messages.clear();
         attempts[0].outcome = Ending::Deferred;
-        attempts[0].tries[0] = Try { stage: Stage::Tls, tls: None, why: Some(Why::TlsAlert), ..attempts[0].tries[0].clone() };
+        attempts[0].tries[0] = Try {
+            stage: Stage::Tls,
+            tls: None,
+            why: Some(Why::TlsAlert),
+            ..attempts[0].tries[0].clone()
+        };
     });
 }
 

@@ -67,9 +67,16 @@ impl Received {
     #[must_use]
     pub fn fields(&self, name: &str) -> Vec<String> {
         let text = String::from_utf8_lossy(&self.message).into_owned();
-        let head = text.split("\r\n\r\n").next().unwrap_or_default().replace("\r\n ", " ").replace("\r\n\t", " ");
+        let head = text
+            .split("\r\n\r\n")
+            .next()
+            .unwrap_or_default()
+            .replace("\r\n ", " ")
+            .replace("\r\n\t", " ");
         head.split("\r\n")
-            .filter(|line| line.split(':').next().is_some_and(|n| n.trim_end().eq_ignore_ascii_case(name)))
+            .filter(|line| {
+                line.split(':').next().is_some_and(|n| n.trim_end().eq_ignore_ascii_case(name))
+            })
             .map(str::to_owned)
             .collect()
     }

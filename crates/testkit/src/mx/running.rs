@@ -23,7 +23,12 @@ pub struct RunningMx {
 }
 
 impl RunningMx {
-    pub(crate) async fn start(script: FakeMx, name: &str, address: SocketAddr, ca: &TestCa) -> io::Result<Self> {
+    pub(crate) async fn start(
+        script: FakeMx,
+        name: &str,
+        address: SocketAddr,
+        ca: &TestCa,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
@@ -67,7 +72,11 @@ impl RunningMx {
     }
 
     /// Waits until what was seen fulfils `state`; false when it does not within `bound`.
-    pub async fn until(&self, bound: Duration, mut state: impl FnMut(&[Connection]) -> bool) -> bool {
+    pub async fn until(
+        &self,
+        bound: Duration,
+        mut state: impl FnMut(&[Connection]) -> bool,
+    ) -> bool {
         let mut changed = self.shared.changed.subscribe();
         let wait = async {
             loop {

@@ -37,10 +37,17 @@ impl<'a> Recorder<'a> {
 }
 
 /// Serves one connection until either side ends it.
-pub(crate) async fn serve(stream: TcpStream, script: &FakeMx, identity: &Identity, recorder: Recorder<'_>) {
+pub(crate) async fn serve(
+    stream: TcpStream,
+    script: &FakeMx,
+    identity: &Identity,
+    recorder: Recorder<'_>,
+) {
     let outcome = if script.begins == Begins::AtOnce {
         match handshake(stream, identity, recorder).await {
-            Some(tls) => greet_and_talk(Peer::new(tls, Channel::Tls, recorder), script).await.map(|_| None),
+            Some(tls) => {
+                greet_and_talk(Peer::new(tls, Channel::Tls, recorder), script).await.map(|_| None)
+            }
             None => return,
         }
     } else {
@@ -108,7 +115,11 @@ async fn client_hello(stream: &mut TcpStream, recorder: Recorder<'_>) {
     }
 }
 
-async fn handshake(stream: TcpStream, identity: &Identity, recorder: Recorder<'_>) -> Option<TlsStream<TcpStream>> {
+async fn handshake(
+    stream: TcpStream,
+    identity: &Identity,
+    recorder: Recorder<'_>,
+) -> Option<TlsStream<TcpStream>> {
     let start = match LazyConfigAcceptor::new(Acceptor::default(), stream).await {
         Ok(start) => start,
         Err(error) => {
@@ -133,14 +144,20 @@ async fn handshake(stream: TcpStream, identity: &Identity, recorder: Recorder<'_
         Ok(stream) => {
             let session = stream.get_ref().1;
             let seen = TlsSeen {
-                version: session.protocol_version().and_then(|v| v.as_str()).unwrap_or_default().replace('_', "."),
+                version: session
+                    .protocol_version()
+                    .and_then(|v| v.as_str())
+                    .unwrap_or_default()
+                    .replace('_', "."),
                 cipher: session
                     .negotiated_cipher_suite()
                     .and_then(|suite| suite.suite().as_str())
                     .unwrap_or_default()
                     .to_owned(),
                 certificate_sha256: identity.sha256.clone(),
-                client_certificate: session.peer_certificates().is_some_and(|chain| !chain.is_empty()),
+                client_certificate: session
+                    .peer_certificates()
+                    .is_some_and(|chain| !chain.is_empty()),
                 resumed: session.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
             };
             recorder.note(|record| record.tls = Some(seen));
@@ -217,7 +234,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
                     if self.starttls(script).await? {
                         return Ok(Some(self.stream));
                     }
-                    if matches!(script.starttls, StartTls::Drop) { Next::End } else { Next::Command }
+                    if matches!(script.starttls, StartTls::Drop) {
+                        Next::End
+                    } else {
+                        Next::Command
+                    }
                 }
                 "MAIL" if self.greeted => {
                     let (from, params) = path(&line.text);
@@ -261,7 +282,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
             Ehlo::List(keywords) => {
                 self.greeted = true;
                 let mut reply = String::new();
-                let all: Vec<&str> = std::iter::once("fake.mx").chain(keywords.iter().map(String::as_str)).collect();
+                let all: Vec<&str> =
+                    std::iter::once("fake.mx").chain(keywords.iter().map(String::as_str)).collect();
                 for (position, line) in all.iter().enumerate() {
                     let separator = if position + 1 == all.len() { ' ' } else { '-' };
                     reply.push_str(&format!("250{separator}{line}\r\n"));
@@ -310,7 +332,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
         Ok(())
     }
 
-    async fn rcpt(&mut self, script: &FakeMx, line: &Line, envelope: &mut Envelope) -> io::Result<Next> {
+    async fn rcpt(
+        &mut self,
+        script: &FakeMx,
+        line: &Line,
+        envelope: &mut Envelope,
+    ) -> io::Result<Next> {
         if envelope.from.is_none() {
             self.say("503 5.5.1 MAIL first").await?;
             return Ok(Next::Command);
@@ -358,7 +385,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
             {
                 return Ok(None);
             }
-            let end = if self.buffer.starts_with(b".\r\n") { Some(3) } else { find(&self.buffer, b"\r\n.\r\n").map(|at| at + 5) };
+            let end = if self.buffer.starts_with(b".\r\n") {
+                Some(3)
+            } else {
+                find(&self.buffer, b"\r\n.\r\n").map(|at| at + 5)
+            };
             if let Some(end) = end {
                 return Ok(Some(self.buffer.drain(..end).collect()));
             }

@@ -38,7 +38,11 @@ async fn connect(mx: &RunningMx) -> TcpStream {
     TcpStream::connect(mx.address()).await.unwrap()
 }
 
-async fn secured(mx: &RunningMx, ca: &TestCa, name: &str) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+async fn secured(
+    mx: &RunningMx,
+    ca: &TestCa,
+    name: &str,
+) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
     let mut stream = connect(mx).await;
     ask(&mut stream, "").await;
     assert!(ask(&mut stream, "EHLO tester").await.contains("STARTTLS"));

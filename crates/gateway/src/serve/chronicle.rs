@@ -1,0 +1,138 @@
+//! What sessions notice: counted at once, and written into the journal soon after.
+//!
+//! A session never waits for the journal. What it noticed goes through a bounded queue to one task that writes many
+//! events at a time; when the queue is full, which takes a flood of odd mail, the event is counted and not written.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatepost_policy::accept::Warning;
+use gatepost_policy::direction::{Direction, Matched};
+use gatepost_policy::evidence::Attempt;
+use gatepost_policy::id::MessageId;
+use gatepost_receive::{Anomaly, Observe};
+use gatepost_store::embedded::Embedded;
+use gatepost_store::{Clock, Event, EventKind, Journal, Verdict};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::Metrics;
+use crate::supervise::Group;
+
+/// Events that may wait to be written.
+const WAITING: usize = 1024;
+/// Events that are written together.
+const TOGETHER: usize = 256;
+
+/// Hears what sessions and attempts notice.
+pub(super) struct Chronicle {
+    metrics: Arc<Metrics>,
+    clock: Arc<dyn Clock>,
+    journal: mpsc::Sender<Event>,
+}
+
+impl Chronicle {
+    /// A chronicle whose writing task runs in `group`, and writes what it has when that stops.
+    pub(super) fn start(
+        store: Embedded,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+        group: &Group,
+    ) -> Self {
+        let (journal, events) = mpsc::channel(WAITING);
+        group.tracker.spawn(write(store, events, group.stop.clone()));
+        Self { metrics, clock, journal }
+    }
+
+    fn write(&self, message: MessageId, what: &'static str, detail: serde_json::Value) {
+        let event = Event {
+            at: self.clock.now(),
+            kind: EventKind::Anomaly,
+            message: Some(message),
+            author: None,
+            what: what.to_owned(),
+            detail,
+        };
+        if self.journal.try_send(event).is_err() {
+            tracing::warn!(%message, what, "not written into the journal: too much waits to be written");
+        }
+    }
+}
+
+/// A keyword of EHLO that looks like STARTTLS written over on the way.
+const STRIPPED: &str = "starttls-stripped-suspect";
+
+async fn write(store: Embedded, mut events: mpsc::Receiver<Event>, stop: CancellationToken) {
+    let mut batch = Vec::new();
+    loop {
+        tokio::select! {
+            count = events.recv_many(&mut batch, TOGETHER) => if count == 0 { return },
+            () = stop.cancelled() => {
+                while let Ok(event) = events.try_recv() {
+                    batch.push(event);
+                }
+                events.close();
+            }
+        }
+        let count = batch.len();
+        if count == 0 {
+            return;
+        }
+        if let Err(why) = store.append(std::mem::take(&mut batch)).await {
+            tracing::error!(events = count, cause = %crate::cli::chain(&why), "the journal cannot be written");
+        }
+    }
+}
+
+impl Observe for Chronicle {
+    fn session_opened(&self) {
+        self.metrics.session_opened();
+    }
+
+    fn session_closed(&self) {
+        self.metrics.session_closed();
+    }
+
+    fn message_received(&self, direction: Direction) {
+        self.metrics.message_received(direction);
+    }
+
+    fn verdict(&self, verdict: Verdict, recipients: usize) {
+        self.metrics.verdict(verdict, recipients);
+    }
+
+    fn rule_hit(&self, matched: &Matched, recipients: usize) {
+        self.metrics.rule_hit(matched, recipients);
+    }
+
+    fn warning(&self, message: MessageId, warning: &Warning) {
+        self.metrics.warning(warning);
+        self.write(message, warning.word(), serde_json::to_value(warning).unwrap_or_default());
+    }
+
+    fn anomaly(&self, client: IpAddr, what: Anomaly) {
+        self.metrics.anomaly(client, what);
+    }
+}
+
+impl gatepost_deliver::Observe for Chronicle {
+    fn attempted(&self, attempt: &Attempt, since_received: Duration) {
+        self.metrics.attempted(attempt, since_received);
+    }
+
+    fn sessions(&self, change: i64) {
+        self.metrics.sessions_out(change);
+    }
+
+    fn starttls_stripped(&self, message: MessageId, host: &str, address: SocketAddr) {
+        self.metrics.stripped(STRIPPED);
+        self.write(message, STRIPPED, serde_json::json!({ "host": host, "address": address }));
+    }
+}
+
+impl std::fmt::Debug for Chronicle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Chronicle").finish_non_exhaustive()
+    }
+}
