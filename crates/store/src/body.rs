@@ -26,6 +26,9 @@ pub const IN_MEMORY: usize = 256 * 1024;
 /// How much of the beginning of a message [`Staging::head`] gives at least.
 pub const HEAD: usize = 1024 * 1024;
 
+/// Room that is made at once for a body whose size was announced.
+const USUAL: usize = 64 * 1024;
+
 /// How much of a file [`Body::next`] reads at a time.
 const PIECE: u64 = 256 * 1024;
 
@@ -76,7 +79,7 @@ pub(crate) struct Spill {
 impl Staging {
     /// A body that goes to a file in `spool` when it grows; without one, it stays in memory.
     pub(crate) fn new(spool: Option<Spool>, size_hint: Option<u64>) -> Self {
-        let expected = usize::try_from(size_hint.unwrap_or(0)).unwrap_or(IN_MEMORY).min(IN_MEMORY);
+        let expected = usize::try_from(size_hint.unwrap_or(0)).unwrap_or(USUAL).min(USUAL);
         Self { spool, head: Vec::with_capacity(expected), spill: None, length: 0, sum: 0 }
     }
 
@@ -127,7 +130,9 @@ impl Staging {
     /// Ends the body.
     pub fn finish(self) -> Staged {
         let Self { spool: _, head, spill, length, sum } = self;
-        let content = spill.map_or_else(|| Content::Memory(head.into()), Content::File);
+        // What was announced may be far more than what came: keep no more than that.
+        let memory = || Content::Memory(head.into_boxed_slice().into());
+        let content = spill.map_or_else(memory, Content::File);
         Staged { content, sum, length }
     }
 }

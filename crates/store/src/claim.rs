@@ -222,9 +222,9 @@ impl Outcome {
     /// The evidence.
     pub const fn attempt(&self) -> &Attempt {
         match self {
-            Self::Delivered(attempt) | Self::Deferred { attempt, next: _ } | Self::Bounced(attempt) => {
-                attempt
-            }
+            Self::Delivered(attempt)
+            | Self::Deferred { attempt, next: _ }
+            | Self::Bounced(attempt) => attempt,
         }
     }
 }

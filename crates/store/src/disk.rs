@@ -16,7 +16,7 @@ pub(crate) fn below_reserve(path: &Path, reserve: u64, more: u64) -> io::Result<
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     // A file system without a fixed number of inodes says 0 of 0.
     let no_inodes = disk.f_files > 0 && disk.f_favail < INODES;
-    let low = no_inodes || free.saturating_sub(more) < reserve;
+    let low = no_inodes || free < reserve.saturating_add(more);
     Ok(low.then_some(Unhealthy::DiskReserve { free, reserve }))
 }
 

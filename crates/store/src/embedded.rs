@@ -25,6 +25,9 @@ mod schema;
 mod settings;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     io,
     path::{Path, PathBuf},

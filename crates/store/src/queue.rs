@@ -49,6 +49,8 @@ impl Sentence {
 #[derive(Clone, Debug)]
 pub(crate) struct Evidence {
     pub(crate) entry: EntryId,
+    /// Attempts at the recipient before this one.
+    pub(crate) number: u32,
     pub(crate) recipient: String,
     pub(crate) domain: String,
     pub(crate) ending: Ending,
@@ -74,14 +76,14 @@ pub(crate) fn settle(results: Vec<Result>, later: Vec<QueuedRecipient>) -> Settl
             Outcome::Bounced(attempt) => (Ending::Bounced, attempt, None),
         };
         let (address, domain) = searchable(&recipient.mailbox);
-        let entry = recipient.entry;
+        let (entry, number) = (recipient.entry, recipient.attempts);
         if let Some(next) = next {
             recipient.due = next;
             recipient.attempts = recipient.attempts.saturating_add(1);
             recipient.last = Some(Sentence::of(&attempt));
             waiting.push(recipient);
         }
-        evidence.push(Evidence { entry, recipient: address, domain, ending, attempt });
+        evidence.push(Evidence { entry, number, recipient: address, domain, ending, attempt });
     }
     waiting.sort_by_key(|recipient| recipient.entry);
     Settled { waiting, evidence }
@@ -140,5 +142,6 @@ pub(crate) fn searchable(mailbox: &Mailbox) -> (String, String) {
 
 /// What somebody typed, in the form of [`searchable`].
 pub(crate) fn search_key(address: &str) -> String {
-    Mailbox::parse(address).map_or_else(|_| address.to_lowercase(), |mailbox| searchable(&mailbox).0)
+    Mailbox::parse(address)
+        .map_or_else(|_| address.to_lowercase(), |mailbox| searchable(&mailbox).0)
 }

@@ -12,7 +12,7 @@ use gatepost_policy::id::MessageId;
 use ulid::Ulid;
 
 /// Bytes of a record's header.
-pub(crate) const HEADER: usize = 44;
+pub(crate) const HEADER: usize = 40;
 
 const MAGIC: [u8; 4] = *b"GPbr";
 const VERSION: u32 = 1;
@@ -40,7 +40,12 @@ pub(crate) enum Check {
 
 impl Header {
     /// The header for a body whose own sum is `body_sum`.
-    pub(crate) fn new(message: MessageId, body: u64, body_sum: u32, envelope: &[u8]) -> io::Result<Self> {
+    pub(crate) fn new(
+        message: MessageId,
+        body: u64,
+        body_sum: u32,
+        envelope: &[u8],
+    ) -> io::Result<Self> {
         let length = u32::try_from(envelope.len())
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "envelope over 4 GiB"))?;
         let mut header = Self { message, body, envelope: length, sum: 0 };
@@ -63,7 +68,6 @@ impl Header {
             &self.body.to_le_bytes(),
             &self.envelope.to_le_bytes(),
             &self.message.ulid().to_bytes(),
-            &[0; 4],
             &self.sum.to_le_bytes(),
         ] {
             let (to, left) = rest.split_at_mut(part.len());
@@ -79,7 +83,6 @@ impl Header {
         let (body, rest) = rest.split_first_chunk::<8>()?;
         let (envelope, rest) = rest.split_first_chunk::<4>()?;
         let (message, rest) = rest.split_first_chunk::<16>()?;
-        let (_, rest) = rest.split_first_chunk::<4>()?;
         let (sum, _) = rest.split_first_chunk::<4>()?;
         (*magic == MAGIC && u32::from_le_bytes(*version) == VERSION).then(|| Self {
             message: MessageId::from_ulid(Ulid::from_bytes(*message)),

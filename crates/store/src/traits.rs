@@ -19,8 +19,8 @@ use crate::{
     error::{StoreError, Unhealthy},
     message::{NewMessage, Receipt},
     view::{
-        Committed, Counts, Event, MessageStory, Pruned, QuarantineEntry, QueueEntry,
-        Retention, Revision, Search, Selection, StoredRevision,
+        Committed, Counts, Event, MessageStory, Pruned, QuarantineEntry, QueueEntry, Retention,
+        Revision, Search, Selection, StoredRevision,
     },
 };
 
@@ -230,7 +230,9 @@ pub trait Settings: Send + Sync {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum SettingsError {
     /// Somebody else was faster.
-    #[error("the policy has changed: revision {head} holds, and the change was made to revision {base}")]
+    #[error(
+        "the policy has changed: revision {head} holds, and the change was made to revision {base}"
+    )]
     Conflict {
         /// The revision that the change was made to.
         base: u64,

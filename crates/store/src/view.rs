@@ -11,13 +11,15 @@ use gatepost_policy::{
     document::PolicyDocument,
     evidence::{Attempt, Ending},
     id::{EntryId, MessageId},
-    tls::{Demand, Level},
+    tls::{Demand, Level, strictest},
 };
 use gatepost_wire::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use crate::{
+    claim::QueuedRecipient,
+    intake::CopyRecord,
     message::{ClientFacts, Verdict},
     queue::Sentence,
 };
@@ -65,6 +67,32 @@ pub struct QueueEntry {
     /// What is demanded, and by whom.
     #[serde(skip)]
     pub demands: Vec<Demand>,
+}
+
+impl QueueEntry {
+    pub(crate) fn of(
+        (message, sender): (MessageId, &str),
+        copy: &CopyRecord,
+        state: EntryState,
+        recipient: &QueuedRecipient,
+    ) -> Self {
+        let QueuedRecipient { entry, mailbox, params: _, due, attempts, last } = recipient;
+        Self {
+            id: *entry,
+            message,
+            sender: sender.to_owned(),
+            recipient: mailbox.to_string(),
+            domain: mailbox.domain().key(),
+            level: strictest(&copy.demands).map(Demand::level),
+            state,
+            attempts: *attempts,
+            next_attempt: *due,
+            expires: None,
+            last: last.clone(),
+            accepted_at: copy.accepted_at,
+            demands: copy.demands.clone(),
+        }
+    }
 }
 
 /// A quarantined recipient: a line of `quarantine list`.
@@ -119,6 +147,12 @@ pub struct Author {
     pub by: String,
     /// `--reason`.
     pub reason: Option<String>,
+}
+
+impl Author {
+    pub(crate) fn new(by: &str, reason: Option<&str>) -> Self {
+        Self { by: by.to_owned(), reason: reason.map(ToOwned::to_owned) }
+    }
 }
 
 /// What attempts to look for. What is `None` does not limit; there is no limit to

@@ -40,7 +40,11 @@ pub(super) struct Place {
 impl Place {
     /// The file that it is in.
     pub(super) fn path(&self, dir: &Path, message: MessageId) -> PathBuf {
-        if self.segment == OWN_FILE { own_path(dir, message) } else { segment_path(dir, self.segment) }
+        if self.segment == OWN_FILE {
+            own_path(dir, message)
+        } else {
+            segment_path(dir, self.segment)
+        }
     }
 
     pub(super) const fn expected(&self, message: MessageId) -> Expected {

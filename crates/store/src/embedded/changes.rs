@@ -52,7 +52,11 @@ pub(super) enum Effect {
 
 impl Change {
     /// Writes what it means for the rows, and gives what it means for the index.
-    pub(super) fn run(&self, connection: &Connection, core: &Core) -> Result<Vec<Effect>, StoreError> {
+    pub(super) fn run(
+        &self,
+        connection: &Connection,
+        core: &Core,
+    ) -> Result<Vec<Effect>, StoreError> {
         match self {
             Self::Retry { copy, wishes } => {
                 Ok(queue::grant(connection, core, *copy, wishes)?.into_iter().collect())
@@ -68,7 +72,11 @@ impl Change {
 }
 
 /// Tells the serving process, unless this is it.
-pub(super) fn announce(connection: &Connection, core: &Core, change: &Change) -> Result<(), StoreError> {
+pub(super) fn announce(
+    connection: &Connection,
+    core: &Core,
+    change: &Change,
+) -> Result<(), StoreError> {
     if !core.serving {
         let json = serde_json::to_string(change)?;
         connection.prepare_cached("INSERT INTO change (json) VALUES (?1)")?.execute([json])?;
@@ -112,7 +120,9 @@ impl Act for Follow {
     fn done(self: Box<Self>, core: &Core, result: Result<(), StoreError>) {
         match result {
             Ok(()) => apply(core, self.effects),
-            Err(error) => tracing::warn!(%error, cause = %error.cause, "changes of other processes not followed yet"),
+            Err(error) => {
+                tracing::warn!(%error, cause = %error.cause, "changes of other processes not followed yet");
+            }
         }
     }
 }

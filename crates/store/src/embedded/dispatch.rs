@@ -50,8 +50,12 @@ impl Dispatch for Embedded {
         let owner = owner(&self.core);
         let holds: Vec<Hold> = keys.iter().map(|key| Hold::new(*key, owner.clone())).collect();
         let mut found = self.at_hand(&keys);
-        let missing: Vec<CopyKey> =
-            keys.iter().zip(&found).filter(|(_, at_hand)| at_hand.is_none()).map(|(key, _)| *key).collect();
+        let missing: Vec<CopyKey> = keys
+            .iter()
+            .zip(&found)
+            .filter(|(_, at_hand)| at_hand.is_none())
+            .map(|(key, _)| *key)
+            .collect();
         if !missing.is_empty() {
             let mut read = self.load(missing).await?.into_iter();
             for slot in found.iter_mut().filter(|slot| slot.is_none()) {
@@ -106,7 +110,9 @@ impl Embedded {
 
     async fn load(&self, keys: Vec<CopyKey>) -> Result<Vec<Option<StoredCopy>>, StoreError> {
         self.core
-            .read(move |connection| keys.iter().map(|key| rows::load_copy(connection, *key)).collect())
+            .read(move |connection| {
+                keys.iter().map(|key| rows::load_copy(connection, *key)).collect()
+            })
             .await
     }
 
@@ -117,7 +123,9 @@ impl Embedded {
             let known = locked(&self.core.bodies).place(id);
             let place = match known {
                 Some(place) => Some(place),
-                None => self.core.read(move |connection| Ok(rows::body_place(connection, id)?)).await?,
+                None => {
+                    self.core.read(move |connection| Ok(rows::body_place(connection, id)?)).await?
+                }
             };
             let Some(place) = place else { return Err(StoreError::not_applied(Cause::Gone)) };
             if tried == Some(place) {
@@ -127,7 +135,9 @@ impl Embedded {
             let dir = self.core.paths().bodies();
             match blocking(move || bodies::read(&dir, id, place)).await? {
                 Ok(Found::Bytes(bytes)) => return Ok(Some(Body::memory(bytes.into()))),
-                Ok(Found::File { file, at, length }) => return Ok(Some(Body::file(file, at, length))),
+                Ok(Found::File { file, at, length }) => {
+                    return Ok(Some(Body::file(file, at, length)));
+                }
                 Ok(Found::Damaged) => return Ok(None),
                 // It may have been copied forward meanwhile: look again where it is.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -138,7 +148,12 @@ impl Embedded {
 }
 
 /// A claim on a copy, with the recipients that are due.
-fn make(hold: Hold, copy: StoredCopy, fresh: Option<Bytes>, (lane, now): (&Lane, Timestamp)) -> Claim {
+fn make(
+    hold: Hold,
+    copy: StoredCopy,
+    fresh: Option<Bytes>,
+    (lane, now): (&Lane, Timestamp),
+) -> Claim {
     let StoredCopy { message, record, recipients } = copy;
     let (recipients, later) = split_due(recipients, now);
     let copy = QueuedCopy {

@@ -10,12 +10,13 @@ use super::{
     Embedded,
     bodies::{OWN_FILE, Place, own_path},
     core::{Core, locked},
-    prepare::{self, Prepared},
+    prepare::Prepared,
     writer::Op,
 };
 use crate::{
     body::{Content, Spill, Spool, Staged, Staging, blocking},
     error::{Cause, StoreError, Unhealthy},
+    intake,
     message::{NewMessage, Receipt},
     segment::Header,
     traits::Enqueue,
@@ -88,7 +89,7 @@ impl Arrival {
 #[async_trait]
 impl Enqueue for Embedded {
     fn mint(&self) -> MessageId {
-        MessageId::from_ulid(prepare::mint(self.core.options.clock.as_ref()))
+        MessageId::from_ulid(intake::mint(self.core.options.clock.as_ref()))
     }
 
     fn stage(&self, size_hint: Option<u64>) -> Result<Staging, StoreError> {
@@ -132,7 +133,9 @@ impl Embedded {
     /// Gives a large body its place, off the thread that writes. If the message is
     /// not committed after that, the file is an orphan, and goes at the next start.
     async fn keep(&self, spill: Spill, message: Prepared, sum: u32) -> Result<Arrival, StoreError> {
-        let Some(header) = message.header(sum)? else { return Arrival::small(message, Bytes::new(), 0) };
+        let Some(header) = message.header(sum)? else {
+            return Arrival::small(message, Bytes::new(), 0);
+        };
         let envelope = message.envelope.clone().unwrap_or_default();
         let path = own_path(&self.core.paths().bodies(), message.id());
         let kept = blocking(move || spill.keep(&header.bytes(), &envelope, &path)).await?;

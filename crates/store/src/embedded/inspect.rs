@@ -1,11 +1,7 @@
 //! What people see of queue, history and quarantine, and what they do to it.
 
 use async_trait::async_trait;
-use gatepost_policy::{
-    evidence::Attempt,
-    id::MessageId,
-    tls::strictest,
-};
+use gatepost_policy::{evidence::Attempt, id::MessageId};
 use gatepost_wire::timestamp::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use ulid::Ulid;
@@ -15,12 +11,13 @@ use super::{
     core::{Core, locked},
     journal,
     quarantine::{self, Fate},
-    rows::{self, CopyRecord, MessageRecord},
+    rows::{self, MessageRecord},
 };
 use crate::{
     body::Body,
     claim::{CopyKey, QueuedRecipient},
     error::{Cause, StoreError},
+    intake::CopyRecord,
     queue::search_key,
     traits::Inspect,
     view::{
@@ -57,7 +54,7 @@ impl Inspect for Embedded {
         by: &str,
         reason: Option<&str>,
     ) -> Result<usize, StoreError> {
-        self.retry_entries(selection, author(by, reason)).await
+        self.retry_entries(selection, Author::new(by, reason)).await
     }
 
     async fn messages_search(&self, search: &Search) -> Result<Vec<Attempt>, StoreError> {
@@ -71,10 +68,8 @@ impl Inspect for Embedded {
     }
 
     async fn message_bytes(&self, id: MessageId) -> Result<Option<Body>, StoreError> {
-        let needed = self
-            .core
-            .read(move |connection| Ok(rows::references(connection, id)? > 0))
-            .await?;
+        let needed =
+            self.core.read(move |connection| Ok(rows::references(connection, id)? > 0)).await?;
         if !needed {
             return Ok(None);
         }
@@ -102,7 +97,7 @@ impl Inspect for Embedded {
         by: &str,
         reason: Option<&str>,
     ) -> Result<usize, StoreError> {
-        self.end_quarantine(selection, Fate::Released, Some(author(by, reason))).await
+        self.end_quarantine(selection, Fate::Released, Some(Author::new(by, reason))).await
     }
 
     async fn quarantine_delete(
@@ -111,7 +106,7 @@ impl Inspect for Embedded {
         by: &str,
         reason: Option<&str>,
     ) -> Result<usize, StoreError> {
-        self.end_quarantine(selection, Fate::Deleted, Some(author(by, reason))).await
+        self.end_quarantine(selection, Fate::Deleted, Some(Author::new(by, reason))).await
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {
@@ -133,10 +128,6 @@ impl Inspect for Embedded {
     async fn prune(&self, now: Timestamp, keep: Retention) -> Result<Pruned, StoreError> {
         self.prune_now(now, keep).await
     }
-}
-
-pub(super) fn author(by: &str, reason: Option<&str>) -> Author {
-    Author { by: by.to_owned(), reason: reason.map(ToOwned::to_owned) }
 }
 
 /// The waiting recipients, of one message or of all.
@@ -165,36 +156,13 @@ fn queue(
         } else {
             EntryState::Waiting
         };
-        entries.extend(recipients.into_iter().map(|recipient| {
-            entry((key.message, &sender), (&record.demands, record.accepted_at), state, recipient)
-        }));
+        entries.extend(
+            recipients
+                .iter()
+                .map(|recipient| QueueEntry::of((key.message, &sender), &record, state, recipient)),
+        );
     }
     Ok(entries)
-}
-
-/// A waiting recipient as people see it.
-pub(crate) fn entry(
-    (message, sender): (MessageId, &str),
-    (demands, accepted_at): (&[gatepost_policy::tls::Demand], Timestamp),
-    state: EntryState,
-    recipient: QueuedRecipient,
-) -> QueueEntry {
-    let QueuedRecipient { entry, mailbox, params: _, due, attempts, last } = recipient;
-    QueueEntry {
-        id: entry,
-        message,
-        sender: sender.to_owned(),
-        recipient: mailbox.to_string(),
-        domain: mailbox.domain().key(),
-        level: strictest(demands).map(gatepost_policy::tls::Demand::level),
-        state,
-        attempts,
-        next_attempt: due,
-        expires: None,
-        last,
-        accepted_at,
-        demands: demands.to_vec(),
-    }
 }
 
 fn find_attempts(connection: &Connection, search: &Search) -> Result<Vec<Attempt>, StoreError> {
@@ -203,7 +171,7 @@ fn find_attempts(connection: &Connection, search: &Search) -> Result<Vec<Attempt
         "SELECT at, json FROM attempt
          WHERE at >= ?1 AND (?2 IS NULL OR recipient = ?2) AND (?3 IS NULL OR domain = ?3)
            AND (?4 IS NULL OR outcome = ?4)
-         ORDER BY at, entry",
+         ORDER BY at, entry, number",
     )?;
     let found = statement.query(params![
         since.map_or(i64::MIN, Timestamp::millis),
@@ -238,8 +206,9 @@ fn story(
     let Some(columns) = columns else { return Ok(None) };
     let MessageRecord { params: _, client, revision, verdicts } =
         serde_json::from_str(&columns.json)?;
-    let mut attempts = connection
-        .prepare_cached("SELECT at, json FROM attempt WHERE message = ?1 ORDER BY at, entry")?;
+    let mut attempts = connection.prepare_cached(
+        "SELECT at, json FROM attempt WHERE message = ?1 ORDER BY at, entry, number",
+    )?;
     let attempts = read_attempts(attempts.query([blob])?)?;
     let mut quarantine = quarantine::list(connection)?;
     quarantine.retain(|entry| entry.message == id);

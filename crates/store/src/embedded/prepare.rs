@@ -8,16 +8,16 @@ use rusqlite::{Connection, params};
 use super::{
     bodies::Place,
     index::Entry,
-    rows::{self, CopyRecord, MessageRecord, StoredCopy},
+    rows::{self, MessageRecord, StoredCopy},
 };
 use crate::{
     claim::{CopyKey, QueuedMessage, QueuedRecipient},
     clock::Clock,
     error::StoreError,
-    message::{Closed, Fate, NewCopy, NewMessage, NewQuarantined, NewRecipient, Verdict},
+    intake::{CopyRecord, mint, queued, verdicts},
+    message::{Fate, NewCopy, NewMessage, NewQuarantined},
     queue,
     segment::Header,
-    view::RecordedVerdict,
 };
 
 /// A message that is ready to be written.
@@ -67,7 +67,8 @@ impl Prepared {
             quarantined,
             closed: _,
         } = message;
-        let record = MessageRecord { params: params.clone(), client: client.clone(), revision, verdicts };
+        let record =
+            MessageRecord { params: params.clone(), client: client.clone(), revision, verdicts };
         let json = serde_json::to_string(&record)?;
         let queued =
             QueuedMessage { id, sender, params, received_at, size, client, revision, subject };
@@ -199,7 +200,8 @@ impl PreparedCopy {
         mint: impl Fn() -> EntryId,
     ) -> Result<Self, StoreError> {
         let NewCopy { recipients, direction, domain, demands, edits, matched, fate } = copy;
-        let record = CopyRecord { direction, domain, demands, edits, matched, fate, accepted_at: at };
+        let record =
+            CopyRecord { direction, domain, demands, edits, matched, fate, accepted_at: at };
         let recipients: Vec<_> =
             recipients.into_iter().map(|recipient| queued(recipient, mint(), at)).collect();
         let due = queue::due(&recipients).unwrap_or(at);
@@ -231,7 +233,8 @@ impl PreparedQuarantine {
         } = group;
         let key = domain.key();
         let fate = Fate::Deliver;
-        let record = CopyRecord { direction, domain, demands, edits, matched, fate, accepted_at: at };
+        let record =
+            CopyRecord { direction, domain, demands, edits, matched, fate, accepted_at: at };
         let json = serde_json::to_string(&record)?;
         recipients
             .into_iter()
@@ -249,51 +252,3 @@ impl PreparedQuarantine {
             .collect()
     }
 }
-
-/// A recipient that begins to wait.
-pub(crate) fn queued(recipient: NewRecipient, entry: EntryId, due: Timestamp) -> QueuedRecipient {
-    let NewRecipient { mailbox, params } = recipient;
-    QueuedRecipient { entry, mailbox, params, due, attempts: 0, last: None }
-}
-
-/// A new ULID: the time by `clock`, the rest random.
-pub(crate) fn mint(clock: &dyn Clock) -> ulid::Ulid {
-    let millis = u64::try_from(clock.now().millis()).unwrap_or(0);
-    ulid::Ulid::from_parts(millis, ulid::Ulid::generate().random())
-}
-
-/// How the rules judged the recipients of a message, for its history.
-pub(crate) fn verdicts(message: &NewMessage) -> Vec<RecordedVerdict> {
-    let written = |recipients: &[NewRecipient]| {
-        recipients.iter().map(|recipient| recipient.mailbox.to_string()).collect()
-    };
-    let copies = message.copies.iter().map(|copy| RecordedVerdict {
-        recipients: written(&copy.recipients),
-        direction: Some(copy.direction),
-        verdict: match &copy.fate {
-            Fate::Deliver => Verdict::Deliver,
-            Fate::Report { reply: _ } => Verdict::Reject,
-        },
-        rule: None,
-        matched: copy.matched.clone(),
-        demands: copy.demands.clone(),
-    });
-    let quarantined = message.quarantined.iter().map(|group| RecordedVerdict {
-        recipients: written(&group.recipients),
-        direction: Some(group.direction),
-        verdict: if group.company { Verdict::QuarantineCompany } else { Verdict::Quarantine },
-        rule: Some(group.rule.clone()),
-        matched: group.matched.clone(),
-        demands: group.demands.clone(),
-    });
-    let closed = message.closed.iter().map(|Closed { recipient, verdict, rule }| RecordedVerdict {
-        recipients: vec![recipient.to_string()],
-        direction: None,
-        verdict: *verdict,
-        rule: rule.clone(),
-        matched: Vec::new(),
-        demands: Vec::new(),
-    });
-    copies.chain(quarantined).chain(closed).collect()
-}
-

@@ -16,8 +16,8 @@ const MESSAGES: &str = "DELETE FROM message WHERE id IN (
         AND NOT EXISTS (SELECT 1 FROM copy c WHERE c.message = m.id)
         AND NOT EXISTS (SELECT 1 FROM quarantine q WHERE q.message = m.id)
     LIMIT ?2)";
-const ATTEMPTS: &str = "DELETE FROM attempt WHERE (at, entry) IN (
-    SELECT at, entry FROM attempt WHERE at < ?1 ORDER BY at LIMIT ?2)";
+const ATTEMPTS: &str = "DELETE FROM attempt WHERE (at, entry, number) IN (
+    SELECT at, entry, number FROM attempt WHERE at < ?1 ORDER BY at LIMIT ?2)";
 const EVENTS: &str =
     "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < ?1 ORDER BY id LIMIT ?2)";
 
@@ -31,8 +31,8 @@ impl Embedded {
         let expired = self
             .core
             .read(move |connection| {
-                let mut statement =
-                    connection.prepare_cached("SELECT entry FROM quarantine WHERE expires <= ?1")?;
+                let mut statement = connection
+                    .prepare_cached("SELECT entry FROM quarantine WHERE expires <= ?1")?;
                 let found = statement.query_map([now.millis()], |row| rows::entry_id(row, 0))?;
                 Ok(found.collect::<Result<Vec<EntryId>, _>>()?)
             })
@@ -54,9 +54,10 @@ impl Embedded {
         loop {
             let deleted = self
                 .act(move |connection, _| {
-                    let deleted = connection
-                        .prepare_cached(sql)?
-                        .execute(params![before, i64::try_from(changes::BATCH).unwrap_or(i64::MAX)])?;
+                    let deleted = connection.prepare_cached(sql)?.execute(params![
+                        before,
+                        i64::try_from(changes::BATCH).unwrap_or(i64::MAX)
+                    ])?;
                     Ok((deleted, Vec::new()))
                 })
                 .await?;

@@ -8,12 +8,12 @@ use super::{
     Embedded,
     changes::{self, Change, Effect},
     core::Core,
-    index, journal, prepare,
-    rows::{self, CopyRecord},
+    index, journal, rows,
 };
 use crate::{
     claim::CopyKey,
     error::StoreError,
+    intake::{self, CopyRecord},
     message::NewRecipient,
     view::{Author, Event, EventKind, QuarantineEntry, Selection},
 };
@@ -176,7 +176,7 @@ fn release(connection: &Connection, group: Group, now: Timestamp) -> Result<(), 
     record.accepted_at = now;
     let recipients: Vec<_> = recipients
         .into_iter()
-        .map(|(entry, recipient)| prepare::queued(recipient, entry, now))
+        .map(|(entry, recipient)| intake::queued(recipient, entry, now))
         .collect();
     let entry = index::Entry {
         key: CopyKey { message, number: free_number(connection, message)? },

@@ -118,7 +118,9 @@ fn copies_of(connection: &Connection, selection: &Selection) -> Result<Vec<CopyK
             Selection::Ids(_) | Selection::Domain(_) => {
                 let json: String = row.get(2)?;
                 let recipients: Vec<QueuedRecipient> = serde_json::from_str(&json)?;
-                recipients.iter().any(|r| selection.picks(r.entry, message, &r.mailbox.domain().key()))
+                recipients
+                    .iter()
+                    .any(|r| selection.picks(r.entry, message, &r.mailbox.domain().key()))
             }
         };
         if picked {

@@ -160,8 +160,8 @@ fn recover_bodies(
     Ok((next, damaged))
 }
 
-/// Rows of segments that are gone. Their numbers are not used again, as long as
-/// one row is left: an old body must never be taken for a new one.
+/// Removes the rows of segments that are gone: a new segment may get the number,
+/// and must not be believed because of an old row.
 fn forget_segments(
     connection: &Connection,
     sealed: &HashMap<u32, u64>,

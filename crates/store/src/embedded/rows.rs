@@ -4,14 +4,12 @@
 //! searched for is JSON.
 
 use gatepost_policy::{
-    direction::{Direction, Matched},
+    direction::Direction,
     id::{EntryId, MessageId},
-    tls::{self, Demand},
 };
 use gatepost_wire::{
     address::{AddressDomain, ReversePath},
     command::MailParams,
-    message::Edits,
     timestamp::Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -22,7 +20,8 @@ use super::{bodies::Place, index::Entry};
 use crate::{
     claim::{CopyKey, Lane, QueuedMessage, QueuedRecipient},
     error::StoreError,
-    message::{ClientFacts, Fate},
+    intake::CopyRecord,
+    message::ClientFacts,
     queue::Evidence,
     view::RecordedVerdict,
 };
@@ -36,45 +35,12 @@ pub(super) struct MessageRecord {
     pub(super) verdicts: Vec<RecordedVerdict>,
 }
 
-/// What is kept of a copy, or of a quarantined recipient, and never searched for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct CopyRecord {
-    pub(super) direction: Direction,
-    pub(super) domain: AddressDomain,
-    pub(super) demands: Vec<Demand>,
-    pub(super) edits: Edits,
-    pub(super) matched: Vec<Matched>,
-    pub(super) fate: Fate,
-    #[serde(with = "crate::view::millis")]
-    pub(super) accepted_at: Timestamp,
-}
-
 /// A copy with its message: all that a claim is made of, but the body.
 #[derive(Clone, Debug)]
 pub(super) struct StoredCopy {
     pub(super) message: QueuedMessage,
     pub(super) record: CopyRecord,
     pub(super) recipients: Vec<QueuedRecipient>,
-}
-
-impl CopyRecord {
-    pub(super) fn lane(&self) -> Lane {
-        lane(self.direction, &self.domain, &self.demands, &self.fate)
-    }
-}
-
-/// The lane of a copy.
-pub(crate) fn lane(
-    direction: Direction,
-    domain: &AddressDomain,
-    demands: &[Demand],
-    fate: &Fate,
-) -> Lane {
-    let fingerprint = match fate {
-        Fate::Deliver => tls::fingerprint(demands),
-        Fate::Report { reply: _ } => Lane::REPORT.to_owned(),
-    };
-    Lane { direction, domain: domain.clone(), fingerprint }
 }
 
 /// Inserts a copy. `recipients` is their JSON.
@@ -118,13 +84,18 @@ pub(super) fn update_copy(
     };
     let recipients = serde_json::to_string(waiting)?;
     connection
-        .prepare_cached("UPDATE copy SET due = ?3, recipients = ?4 WHERE message = ?1 AND number = ?2")?
+        .prepare_cached(
+            "UPDATE copy SET due = ?3, recipients = ?4 WHERE message = ?1 AND number = ?2",
+        )?
         .execute(params![blob(key.message.ulid()), key.number, due.millis(), recipients])?;
     Ok(Some(due))
 }
 
 /// Writes down that a message's copies are kept and not tried.
-pub(super) fn hold_copies(connection: &Connection, message: MessageId) -> Result<(), rusqlite::Error> {
+pub(super) fn hold_copies(
+    connection: &Connection,
+    message: MessageId,
+) -> Result<(), rusqlite::Error> {
     connection
         .execute("UPDATE copy SET held = 1 WHERE message = ?1", params![blob(message.ulid())])
         .map(|_| ())
@@ -138,15 +109,16 @@ pub(super) fn insert_attempt(
     evidence: &Evidence,
     json: &str,
 ) -> Result<(), rusqlite::Error> {
-    let Evidence { entry, recipient, domain, ending, attempt } = evidence;
+    let Evidence { entry, number, recipient, domain, ending, attempt } = evidence;
     connection
         .prepare_cached(
-            "INSERT OR IGNORE INTO attempt (at, entry, message, recipient, domain, outcome, json)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT OR IGNORE INTO attempt (at, entry, number, message, recipient, domain, outcome, json)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             attempt.at.millis(),
             blob(entry.ulid()),
+            number,
             blob(message.ulid()),
             recipient,
             domain,
@@ -189,7 +161,10 @@ pub(super) struct MessageColumns {
     pub(super) json: String,
 }
 
-pub(super) fn message_columns(row: &Row<'_>, from: usize) -> Result<MessageColumns, rusqlite::Error> {
+pub(super) fn message_columns(
+    row: &Row<'_>,
+    from: usize,
+) -> Result<MessageColumns, rusqlite::Error> {
     let column = |index: usize| from.saturating_add(index);
     Ok(MessageColumns {
         at: row.get(column(0))?,
@@ -252,7 +227,10 @@ fn entry(row: &Row<'_>) -> Result<Entry, StoreError> {
 }
 
 /// How many rows need the body of a message.
-pub(super) fn references(connection: &Connection, message: MessageId) -> Result<u32, rusqlite::Error> {
+pub(super) fn references(
+    connection: &Connection,
+    message: MessageId,
+) -> Result<u32, rusqlite::Error> {
     connection
         .prepare_cached(
             "SELECT (SELECT count(*) FROM copy WHERE message = ?1)

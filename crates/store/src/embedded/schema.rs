@@ -64,12 +64,13 @@ const MIGRATIONS: &[&str] = &["
     CREATE TABLE attempt (
         at INTEGER NOT NULL,
         entry BLOB NOT NULL,
+        number INTEGER NOT NULL,
         message BLOB NOT NULL,
         recipient TEXT NOT NULL,
         domain TEXT NOT NULL,
         outcome TEXT NOT NULL,
         json TEXT NOT NULL,
-        PRIMARY KEY (at, entry)
+        PRIMARY KEY (at, entry, number)
     ) WITHOUT ROWID;
     CREATE INDEX attempt_message ON attempt (message);
 
@@ -146,7 +147,11 @@ pub(super) fn meta(connection: &Connection, key: &str) -> Result<Option<String>,
 }
 
 /// Writes a value of the table `meta`.
-pub(super) fn set_meta(connection: &Connection, key: &str, value: &str) -> Result<(), rusqlite::Error> {
+pub(super) fn set_meta(
+    connection: &Connection,
+    key: &str,
+    value: &str,
+) -> Result<(), rusqlite::Error> {
     connection
         .execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", [key, value])
         .map(|_| ())

@@ -40,8 +40,9 @@ impl Settings for Embedded {
     async fn history(&self) -> Result<Vec<Revision>, StoreError> {
         self.core
             .read(|connection| {
-                let mut statement = connection
-                    .prepare_cached("SELECT number, at, author FROM revision ORDER BY number DESC")?;
+                let mut statement = connection.prepare_cached(
+                    "SELECT number, at, author FROM revision ORDER BY number DESC",
+                )?;
                 let mut found = statement.query([])?;
                 let mut revisions = Vec::new();
                 while let Some(row) = found.next()? {
@@ -60,7 +61,7 @@ impl Settings for Embedded {
         by: &str,
         reason: Option<&str>,
     ) -> Result<Committed, SettingsError> {
-        let author = Author { by: by.to_owned(), reason: reason.map(ToOwned::to_owned) };
+        let author = Author::new(by, reason);
         let document = document.clone();
         self.act(move |connection, core| {
             let head = head(connection)?;

@@ -83,7 +83,7 @@ pub(super) struct Writer {
     connection: Option<Connection>,
     appender: Appender,
     /// Settlements that could not be written yet.
-    owed: Vec<Box<Departure>>,
+    owed: Vec<Departure>,
     /// Messages of which nobody knows whether they were written, and which nobody
     /// was told are.
     doubtful: Vec<MessageId>,
@@ -125,7 +125,8 @@ impl Writer {
     fn write(&mut self, group: Vec<Op>) {
         let begun = self.core.options.clock.monotonic();
         let owed = std::mem::take(&mut self.owed).into_iter();
-        let mut all: Vec<Op> = owed.map(|departure| Op::Depart(departure, None)).collect();
+        let mut all: Vec<Op> =
+            owed.map(|departure| Op::Depart(Box::new(departure), None)).collect();
         all.extend(group);
         let (mut ready, blocked) = self.flush_bodies(all);
         if let Some((ops, error)) = blocked {
@@ -244,7 +245,7 @@ impl Writer {
                         );
                         tell(answer, Err(error.clone()));
                     }
-                    self.owed.push(departure);
+                    self.owed.push(*departure);
                 }
                 Op::Act(act) => act.done(&self.core, Err(error.clone())),
             }
@@ -325,11 +326,9 @@ fn write_rows(
             Op::Depart(departure, _) => departure.write(connection, core),
             Op::Act(act) => act.run(connection, core),
         };
-        written.map_err(|error| match error.cause {
-            Cause::Database(error) if is_database_fault(&error) => {
-                Failed::Database(StoreError::not_applied(Cause::Database(error)))
-            }
-            cause => Failed::Group(StoreError { certainty: error.certainty, cause }),
+        written.map_err(|error| {
+            let fault = matches!(&error.cause, Cause::Database(cause) if is_database_fault(cause));
+            if fault { Failed::Database(error) } else { Failed::Group(error) }
         })?;
     }
     Ok(())

@@ -44,7 +44,10 @@ impl Writer {
             }
             self.note_extents();
             locked(&self.core.health).bodies = None;
-            tracing::info!(was = what, "a new body segment was written and flushed; bodies are well again");
+            tracing::info!(
+                was = what,
+                "a new body segment was written and flushed; bodies are well again"
+            );
         }
         let database = locked(&self.core.health).database.clone();
         if let Some(what) = &database {
@@ -57,7 +60,10 @@ impl Writer {
             self.data_version = None;
             self.doubtful.clear();
             locked(&self.core.health).database = None;
-            tracing::info!(was = what, "the reopened database was written and flushed; it is well again");
+            tracing::info!(
+                was = what,
+                "the reopened database was written and flushed; it is well again"
+            );
         }
         self.core.changed.notify_one();
     }
@@ -71,10 +77,8 @@ impl Writer {
         connection.execute_batch("BEGIN IMMEDIATE")?;
         for message in &self.doubtful {
             for table in ["copy WHERE message", "quarantine WHERE message", "message WHERE id"] {
-                connection.execute(
-                    &format!("DELETE FROM {table} = ?1"),
-                    [rows::blob(message.ulid())],
-                )?;
+                connection
+                    .execute(&format!("DELETE FROM {table} = ?1"), [rows::blob(message.ulid())])?;
             }
         }
         let now = self.core.options.clock.now();

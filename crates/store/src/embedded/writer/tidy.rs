@@ -31,17 +31,18 @@ impl Writer {
         if idle {
             self.ticks = self.ticks.wrapping_add(1);
         }
-        if locked(&self.core.health).fault().is_some() {
-            if idle && self.ticks.is_multiple_of(PROVE_EVERY) {
-                self.prove();
-            }
+        let unwell = locked(&self.core.health).fault().is_some();
+        if unwell && idle && self.ticks.is_multiple_of(PROVE_EVERY) {
+            self.prove();
+        }
+        if self.connection.is_none() {
             return;
         }
         if idle && !self.owed.is_empty() {
             self.write(Vec::new());
         }
         self.look_around();
-        if self.core.serving {
+        if self.core.serving && !unwell {
             self.clean_up();
         }
         if self.since_checkpoint >= CHECKPOINT_AFTER || (idle && self.since_checkpoint > 0) {
@@ -49,7 +50,7 @@ impl Writer {
         }
     }
 
-    pub(super) fn note_extents(&mut self) {
+    pub(super) fn note_extents(&self) {
         let mut bodies = locked(&self.core.bodies);
         for (number, length) in self.appender.newly_sealed() {
             bodies.extent(number, length, true);
@@ -119,7 +120,11 @@ impl Writer {
     }
 
     /// Copies what is needed of a segment to the end of the current one.
-    fn copy_forward(&mut self, number: u32, bodies: &[(MessageId, Place)]) -> Result<(), StoreError> {
+    fn copy_forward(
+        &mut self,
+        number: u32,
+        bodies: &[(MessageId, Place)],
+    ) -> Result<(), StoreError> {
         let file = fs::File::open(segment_path(&self.core.paths().bodies(), number))?;
         let mut found = Vec::with_capacity(bodies.len());
         for (message, place) in bodies {
@@ -159,7 +164,12 @@ impl Writer {
         for ((message, _, _), place) in found.iter().zip(places) {
             live.moved(*message, place);
         }
-        tracing::debug!(segment = number, records = found.len(), header = HEADER, "segment emptied");
+        tracing::debug!(
+            segment = number,
+            records = found.len(),
+            header = HEADER,
+            "segment emptied"
+        );
         Ok(())
     }
 }

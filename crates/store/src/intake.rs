@@ -1,0 +1,87 @@
+//! What every backend makes of a new message: ids, records, lanes and verdicts.
+
+use gatepost_policy::{
+    direction::{Direction, Matched},
+    id::EntryId,
+    tls::{self, Demand},
+};
+use gatepost_wire::{address::AddressDomain, message::Edits, timestamp::Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    claim::{Lane, QueuedRecipient},
+    clock::Clock,
+    message::{Closed, Fate, NewMessage, NewRecipient, Verdict},
+    view::RecordedVerdict,
+};
+
+/// What is kept of a copy, or of a quarantined recipient, and never searched for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CopyRecord {
+    pub(crate) direction: Direction,
+    pub(crate) domain: AddressDomain,
+    pub(crate) demands: Vec<Demand>,
+    pub(crate) edits: Edits,
+    pub(crate) matched: Vec<Matched>,
+    pub(crate) fate: Fate,
+    #[serde(with = "crate::view::millis")]
+    pub(crate) accepted_at: Timestamp,
+}
+
+impl CopyRecord {
+    /// The lane that it travels in.
+    pub(crate) fn lane(&self) -> Lane {
+        let fingerprint = match &self.fate {
+            Fate::Deliver => tls::fingerprint(&self.demands),
+            Fate::Report { reply: _ } => Lane::REPORT.to_owned(),
+        };
+        Lane { direction: self.direction, domain: self.domain.clone(), fingerprint }
+    }
+}
+
+/// A recipient that begins to wait.
+pub(crate) fn queued(recipient: NewRecipient, entry: EntryId, due: Timestamp) -> QueuedRecipient {
+    let NewRecipient { mailbox, params } = recipient;
+    QueuedRecipient { entry, mailbox, params, due, attempts: 0, last: None }
+}
+
+/// A new ULID: the time by `clock`, the rest random.
+pub(crate) fn mint(clock: &dyn Clock) -> ulid::Ulid {
+    let millis = u64::try_from(clock.now().millis()).unwrap_or(0);
+    ulid::Ulid::from_parts(millis, ulid::Ulid::generate().random())
+}
+
+/// How the rules judged the recipients of a message, for its history.
+pub(crate) fn verdicts(message: &NewMessage) -> Vec<RecordedVerdict> {
+    let written = |recipients: &[NewRecipient]| {
+        recipients.iter().map(|recipient| recipient.mailbox.to_string()).collect()
+    };
+    let copies = message.copies.iter().map(|copy| RecordedVerdict {
+        recipients: written(&copy.recipients),
+        direction: Some(copy.direction),
+        verdict: match &copy.fate {
+            Fate::Deliver => Verdict::Deliver,
+            Fate::Report { reply: _ } => Verdict::Reject,
+        },
+        rule: None,
+        matched: copy.matched.clone(),
+        demands: copy.demands.clone(),
+    });
+    let quarantined = message.quarantined.iter().map(|group| RecordedVerdict {
+        recipients: written(&group.recipients),
+        direction: Some(group.direction),
+        verdict: if group.company { Verdict::QuarantineCompany } else { Verdict::Quarantine },
+        rule: Some(group.rule.clone()),
+        matched: group.matched.clone(),
+        demands: group.demands.clone(),
+    });
+    let closed = message.closed.iter().map(|Closed { recipient, verdict, rule }| RecordedVerdict {
+        recipients: vec![recipient.to_string()],
+        direction: None,
+        verdict: *verdict,
+        rule: rule.clone(),
+        matched: Vec::new(),
+        demands: Vec::new(),
+    });
+    copies.chain(quarantined).chain(closed).collect()
+}

@@ -1,0 +1,211 @@
+//! The store without a disk: for tests, and the model that the other is held to.
+//!
+//! Everything is in one structure behind one lock, and every question is answered
+//! by looking at all of it. That is slow and plainly right. The rules of the queue
+//! itself are shared with the other backend.
+
+mod queue;
+mod show;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+
+use bytes::Bytes;
+use gatepost_policy::{
+    document::{PolicyDocument, Profile},
+    id::{EntryId, MessageId},
+};
+use gatepost_wire::timestamp::Timestamp;
+use tokio::sync::{Notify, watch};
+
+use crate::{
+    claim::{CopyKey, Lane, QueuedMessage, QueuedRecipient, TakeBack},
+    clock::Clock,
+    error::Unhealthy,
+    intake::{self, CopyRecord},
+    message::{Fate, NewCopy, NewMessage, NewQuarantined, NewRecipient},
+    queue::{Evidence, Wish},
+    view::{Author, Event, RecordedVerdict, Revision, StoredRevision},
+};
+
+/// A store in memory. A clone is another handle to the same one.
+#[derive(Clone)]
+pub struct Memory {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    clock: Arc<dyn Clock>,
+    profile: Profile,
+    state: Mutex<State>,
+    changed: Notify,
+    head: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct State {
+    messages: BTreeMap<MessageId, Stored>,
+    copies: BTreeMap<CopyKey, Copy>,
+    quarantined: BTreeMap<EntryId, Quarantined>,
+    attempts: Vec<Evidence>,
+    events: Vec<Event>,
+    revisions: Vec<StoredRevision>,
+    /// Why no mail is taken, if a test says so.
+    unhealthy: Option<Unhealthy>,
+}
+
+struct Stored {
+    message: QueuedMessage,
+    verdicts: Vec<RecordedVerdict>,
+    body: Bytes,
+}
+
+struct Copy {
+    lane: Lane,
+    record: CopyRecord,
+    recipients: Vec<QueuedRecipient>,
+    in_hand: bool,
+    wishes: Vec<Wish>,
+}
+
+struct Quarantined {
+    message: MessageId,
+    record: CopyRecord,
+    recipient: NewRecipient,
+    rule: String,
+    company: bool,
+    since: Timestamp,
+    expires: Timestamp,
+}
+
+impl Memory {
+    /// A new store, with the policy of `profile` as revision 1.
+    pub fn new(profile: Profile, clock: Arc<dyn Clock>) -> Self {
+        let author = Author { by: "gatepost".into(), reason: Some("a new store".into()) };
+        let Author { by, reason } = author;
+        let revision = Revision { revision: 1, at: clock.now(), by, reason };
+        let first = StoredRevision { revision, document: PolicyDocument::initial(profile) };
+        let state = State { revisions: vec![first], ..State::default() };
+        Self {
+            inner: Arc::new(Inner {
+                clock,
+                profile,
+                state: Mutex::new(state),
+                changed: Notify::new(),
+                head: watch::Sender::new(1),
+            }),
+        }
+    }
+
+    /// Makes the store refuse mail for this reason, or take it again.
+    pub fn set_unhealthy(&self, why: Option<Unhealthy>) {
+        self.state().unhealthy = why;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.inner.state()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    fn owner(&self) -> Weak<dyn TakeBack> {
+        let weak: Weak<Inner> = Arc::downgrade(&self.inner);
+        weak
+    }
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TakeBack for Inner {
+    fn take_back(&self, key: CopyKey) {
+        if let Some(copy) = self.state().copies.get_mut(&key) {
+            copy.in_hand = false;
+        }
+        self.changed.notify_one();
+    }
+}
+
+impl State {
+    /// Takes a message in.
+    fn add(&mut self, body: Bytes, message: NewMessage, clock: &dyn Clock) {
+        let verdicts = intake::verdicts(&message);
+        let NewMessage {
+            id,
+            received_at,
+            sender,
+            params,
+            client,
+            revision,
+            subject,
+            copies,
+            quarantined,
+            closed: _,
+        } = message;
+        let size = u64::try_from(body.len()).unwrap_or(u64::MAX);
+        let message =
+            QueuedMessage { id, sender, params, received_at, size, client, revision, subject };
+        self.messages.insert(id, Stored { message, verdicts, body });
+        let mint = || EntryId::from_ulid(intake::mint(clock));
+        for (number, copy) in copies.into_iter().enumerate() {
+            let NewCopy { recipients, direction, domain, demands, edits, matched, fate } = copy;
+            let key = CopyKey { message: id, number: u32::try_from(number).unwrap_or(u32::MAX) };
+            let accepted_at = received_at;
+            let record =
+                CopyRecord { direction, domain, demands, edits, matched, fate, accepted_at };
+            let recipients =
+                recipients.into_iter().map(|r| intake::queued(r, mint(), received_at)).collect();
+            self.insert(key, record, recipients);
+        }
+        for group in quarantined {
+            let NewQuarantined {
+                recipients,
+                direction,
+                domain,
+                demands,
+                edits,
+                matched,
+                rule,
+                company,
+                expires,
+            } = group;
+            let (fate, accepted_at) = (Fate::Deliver, received_at);
+            let record =
+                CopyRecord { direction, domain, demands, edits, matched, fate, accepted_at };
+            for recipient in recipients {
+                let (record, rule, since) = (record.clone(), rule.clone(), received_at);
+                let held =
+                    Quarantined { message: id, record, recipient, rule, company, since, expires };
+                self.quarantined.insert(mint(), held);
+            }
+        }
+        self.forget_body(id);
+    }
+
+    fn insert(&mut self, key: CopyKey, record: CopyRecord, recipients: Vec<QueuedRecipient>) {
+        let lane = record.lane();
+        let copy = Copy { lane, record, recipients, in_hand: false, wishes: Vec::new() };
+        self.copies.insert(key, copy);
+    }
+
+    /// Whether anything waits for the body of a message.
+    fn needs_body(&self, id: MessageId) -> bool {
+        self.copies.keys().any(|key| key.message == id)
+            || self.quarantined.values().any(|held| held.message == id)
+    }
+
+    fn forget_body(&mut self, id: MessageId) {
+        if !self.needs_body(id)
+            && let Some(stored) = self.messages.get_mut(&id)
+        {
+            stored.body = Bytes::new();
+        }
+    }
+}

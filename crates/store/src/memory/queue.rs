@@ -1,0 +1,152 @@
+//! Mail in and out.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use gatepost_policy::id::MessageId;
+use gatepost_wire::timestamp::Timestamp;
+
+use super::{Memory, State};
+use crate::{
+    body::{Body, Content, Staged, Staging},
+    claim::{Claim, CopyKey, Hold, Lane, QueuedCopy, Ready, Settlement},
+    error::{Cause, StoreError, Unhealthy},
+    intake,
+    message::{NewMessage, Receipt},
+    queue::{self, Settled},
+    traits::{Dispatch, Enqueue},
+};
+
+#[async_trait]
+impl Enqueue for Memory {
+    fn mint(&self) -> MessageId {
+        MessageId::from_ulid(intake::mint(self.inner.clock.as_ref()))
+    }
+
+    fn stage(&self, size_hint: Option<u64>) -> Result<Staging, StoreError> {
+        self.accepting()?;
+        Ok(Staging::new(None, size_hint))
+    }
+
+    async fn commit(&self, staged: Staged, message: NewMessage) -> Result<Receipt, StoreError> {
+        self.accepting()?;
+        let Content::Memory(body) = staged.content else {
+            // Made by a store with a disk: not one of ours.
+            return Err(StoreError::not_applied(Cause::NotServing));
+        };
+        let id = message.id;
+        self.state().add(body, message, self.inner.clock.as_ref());
+        self.inner.changed.notify_one();
+        Ok(Receipt::new(id))
+    }
+
+    fn accepting(&self) -> Result<(), Unhealthy> {
+        self.state().unhealthy.clone().map_or(Ok(()), Err)
+    }
+}
+
+#[async_trait]
+impl Dispatch for Memory {
+    fn ready(&self, now: Timestamp) -> Vec<Ready> {
+        let state = self.state();
+        let mut ready: Vec<Ready> = Vec::new();
+        for (_, lane, _) in due(&state, now) {
+            match ready.iter_mut().find(|ready| &ready.lane == lane) {
+                Some(ready) => ready.count = ready.count.saturating_add(1),
+                None => ready.push(Ready { lane: lane.clone(), count: 1 }),
+            }
+        }
+        ready
+    }
+
+    fn next_due(&self) -> Option<Timestamp> {
+        let state = self.state();
+        let free = state.copies.values().filter(|copy| !copy.in_hand);
+        free.filter_map(|copy| queue::due(&copy.recipients)).min()
+    }
+
+    async fn changed(&self) {
+        self.inner.changed.notified().await;
+    }
+
+    async fn claim(
+        &self,
+        lane: &Lane,
+        max: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Claim>, StoreError> {
+        let mut state = self.state();
+        let mut keys: Vec<(Timestamp, CopyKey)> = due(&state, now)
+            .filter(|(_, found, _)| *found == lane)
+            .map(|(key, _, due)| (due, key))
+            .collect();
+        keys.sort_unstable();
+        keys.truncate(max);
+        let mut claims = Vec::with_capacity(keys.len());
+        for (_, key) in keys {
+            let State { messages, copies, .. } = &mut *state;
+            let (Some(stored), Some(copy)) = (messages.get(&key.message), copies.get_mut(&key))
+            else {
+                continue;
+            };
+            copy.in_hand = true;
+            let (recipients, later) = queue::split_due(copy.recipients.clone(), now);
+            let record = copy.record.clone();
+            claims.push(Claim {
+                hold: Hold::new(key, self.owner()),
+                message: stored.message.clone(),
+                copy: QueuedCopy {
+                    lane: copy.lane.clone(),
+                    demands: record.demands,
+                    edits: record.edits,
+                    matched: record.matched,
+                    attempts: recipients.iter().map(|r| r.attempts).max().unwrap_or(0),
+                    recipients,
+                    accepted_at: record.accepted_at,
+                    fate: record.fate,
+                },
+                later,
+                fresh: None,
+            });
+        }
+        Ok(claims)
+    }
+
+    async fn body(&self, claim: &Claim) -> Result<Body, StoreError> {
+        let state = self.state();
+        let stored = state.messages.get(&claim.message.id);
+        let body = stored.map(|stored| stored.body.clone());
+        body.map(Body::memory).ok_or(StoreError::not_applied(Cause::Gone))
+    }
+
+    async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
+        let Settlement { hold, results, later, notices } = settlement;
+        let key = hold.spend();
+        let Settled { mut waiting, evidence } = queue::settle(results, later);
+        let mut state = self.state();
+        state.attempts.extend(evidence);
+        if let Some(copy) = state.copies.get_mut(&key) {
+            queue::grant(&mut waiting, &std::mem::take(&mut copy.wishes));
+            copy.in_hand = false;
+            copy.recipients = waiting;
+            if copy.recipients.is_empty() {
+                state.copies.remove(&key);
+            }
+        }
+        state.forget_body(key.message);
+        for (body, message) in notices {
+            let body: Bytes = body;
+            state.add(body, message, self.inner.clock.as_ref());
+        }
+        drop(state);
+        self.inner.changed.notify_one();
+        Ok(())
+    }
+}
+
+/// Copies that are due and in nobody's hand.
+fn due(state: &State, now: Timestamp) -> impl Iterator<Item = (CopyKey, &Lane, Timestamp)> {
+    state.copies.iter().filter(|(_, copy)| !copy.in_hand).filter_map(move |(key, copy)| {
+        let due = queue::due(&copy.recipients)?;
+        (due <= now).then_some((*key, &copy.lane, due))
+    })
+}

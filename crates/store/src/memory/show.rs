@@ -1,0 +1,371 @@
+//! What people see and do, the policy, and the journal.
+
+use async_trait::async_trait;
+use gatepost_policy::{
+    document::{PolicyDocument, Profile},
+    evidence::Attempt,
+    id::{EntryId, MessageId},
+};
+use gatepost_wire::timestamp::Timestamp;
+use ulid::Ulid;
+
+use super::{Memory, State};
+use crate::{
+    body::Body,
+    claim::CopyKey,
+    error::StoreError,
+    intake,
+    queue::{self, search_key},
+    traits::{Inspect, Journal, Settings, SettingsError},
+    view::{
+        Author, Committed, Counts, EntryState, Event, EventKind, MessageStory, Pruned,
+        QuarantineEntry, QueueEntry, Retention, Revision, Search, Selection, StoredRevision,
+    },
+};
+
+#[async_trait]
+impl Inspect for Memory {
+    async fn queue_list(&self) -> Result<Vec<QueueEntry>, StoreError> {
+        Ok(self.state().queue())
+    }
+
+    async fn queue_find(&self, id: Ulid) -> Result<Vec<QueueEntry>, StoreError> {
+        let mut found = self.state().queue();
+        found.retain(|entry| entry.id.ulid() == id || entry.message.ulid() == id);
+        Ok(found)
+    }
+
+    async fn retry(
+        &self,
+        selection: &Selection,
+        by: &str,
+        reason: Option<&str>,
+    ) -> Result<usize, StoreError> {
+        let now = self.now();
+        let author = Author::new(by, reason);
+        let mut state = self.state();
+        let mut count = 0_usize;
+        let mut events = Vec::new();
+        for (key, copy) in &mut state.copies {
+            let domain = copy.record.domain.key();
+            let picked = queue::retry(
+                &mut copy.recipients,
+                |recipient| selection.picks(recipient.entry, key.message, &domain),
+                now,
+            );
+            if picked.is_empty() {
+                continue;
+            }
+            count = count.saturating_add(picked.len());
+            let entries: Vec<EntryId> = picked.iter().map(|wish| wish.entry).collect();
+            if copy.in_hand {
+                copy.wishes.extend(picked);
+            }
+            let detail = serde_json::json!({ "entries": entries });
+            events.push(act(now, key.message, &author, "queue.retry", detail));
+        }
+        state.events.extend(events);
+        drop(state);
+        self.inner.changed.notify_one();
+        Ok(count)
+    }
+
+    async fn messages_search(&self, search: &Search) -> Result<Vec<Attempt>, StoreError> {
+        let Search { recipient, domain, outcome, since } = search;
+        let recipient = recipient.as_deref().map(search_key);
+        let domain = domain.as_deref().map(str::to_lowercase);
+        let state = self.state();
+        let mut found: Vec<_> = state
+            .attempts
+            .iter()
+            .filter(|evidence| recipient.as_ref().is_none_or(|r| *r == evidence.recipient))
+            .filter(|evidence| domain.as_ref().is_none_or(|d| *d == evidence.domain))
+            .filter(|evidence| outcome.is_none_or(|o| o == evidence.ending))
+            .filter(|evidence| since.is_none_or(|s| evidence.attempt.at >= s))
+            .collect();
+        found.sort_by_key(|evidence| (evidence.attempt.at, evidence.entry, evidence.number));
+        Ok(found.into_iter().map(|evidence| evidence.attempt.clone()).collect())
+    }
+
+    async fn message_show(&self, id: MessageId) -> Result<Option<MessageStory>, StoreError> {
+        let state = self.state();
+        let Some(stored) = state.messages.get(&id) else { return Ok(None) };
+        let message = &stored.message;
+        let of_it = |attempt: &&Attempt| attempt.message == id;
+        let mut attempts: Vec<Attempt> = state
+            .attempts
+            .iter()
+            .map(|evidence| &evidence.attempt)
+            .filter(of_it)
+            .cloned()
+            .collect();
+        attempts.sort_by_key(|attempt| attempt.at);
+        Ok(Some(MessageStory {
+            id,
+            received_at: message.received_at,
+            sender: message.sender.to_string(),
+            subject: message.subject.clone(),
+            size: message.size,
+            client: message.client.clone(),
+            revision: message.revision,
+            verdicts: stored.verdicts.clone(),
+            events: state.events.iter().filter(|e| e.message == Some(id)).cloned().collect(),
+            attempts,
+            queue: state.queue().into_iter().filter(|entry| entry.message == id).collect(),
+            quarantine: state.quarantine().into_iter().filter(|e| e.message == id).collect(),
+        }))
+    }
+
+    async fn message_bytes(&self, id: MessageId) -> Result<Option<Body>, StoreError> {
+        let state = self.state();
+        let needed = state.needs_body(id).then(|| state.messages.get(&id)).flatten();
+        Ok(needed.map(|stored| Body::memory(stored.body.clone())))
+    }
+
+    async fn quarantine_list(&self) -> Result<Vec<QuarantineEntry>, StoreError> {
+        Ok(self.state().quarantine())
+    }
+
+    async fn quarantine_find(&self, id: Ulid) -> Result<Vec<QuarantineEntry>, StoreError> {
+        let mut found = self.state().quarantine();
+        found.retain(|entry| entry.id.ulid() == id || entry.message.ulid() == id);
+        Ok(found)
+    }
+
+    async fn quarantine_release(
+        &self,
+        selection: &Selection,
+        by: &str,
+        reason: Option<&str>,
+    ) -> Result<usize, StoreError> {
+        let now = self.now();
+        let mut state = self.state();
+        let picked = state.picked(selection);
+        for entry in &picked {
+            let Some(held) = state.quarantined.remove(entry) else { continue };
+            let author = Author::new(by, reason);
+            let detail = serde_json::json!({ "recipients": [held.recipient.mailbox.to_string()] });
+            state.events.push(act(now, held.message, &author, "quarantine.release", detail));
+            let numbers = state.copies.keys().filter(|key| key.message == held.message);
+            let number = numbers.map(|key| key.number.saturating_add(1)).max().unwrap_or(0);
+            let mut record = held.record;
+            record.accepted_at = now;
+            let recipient = intake::queued(held.recipient, *entry, now);
+            // Those that were quarantined together are released together.
+            let same = state.copies.iter_mut().find(|(key, copy)| {
+                key.message == held.message && !copy.in_hand && copy.record == record
+            });
+            match same {
+                Some((_, copy)) => copy.recipients.push(recipient),
+                None => {
+                    let key = CopyKey { message: held.message, number };
+                    state.insert(key, record, vec![recipient]);
+                }
+            }
+        }
+        drop(state);
+        self.inner.changed.notify_one();
+        Ok(picked.len())
+    }
+
+    async fn quarantine_delete(
+        &self,
+        selection: &Selection,
+        by: &str,
+        reason: Option<&str>,
+    ) -> Result<usize, StoreError> {
+        let now = self.now();
+        let mut state = self.state();
+        let picked = state.picked(selection);
+        for entry in &picked {
+            let Some(held) = state.quarantined.remove(entry) else { continue };
+            let author = Author::new(by, reason);
+            let detail = serde_json::json!({ "recipients": [held.recipient.mailbox.to_string()] });
+            state.events.push(act(now, held.message, &author, "quarantine.delete", detail));
+            state.forget_body(held.message);
+        }
+        Ok(picked.len())
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        let state = self.state();
+        let sending = state.copies.values().filter(|copy| copy.in_hand).count();
+        Ok(Counts {
+            waiting: state.copies.len().saturating_sub(sending),
+            sending,
+            held: 0,
+            quarantined: state.quarantined.len(),
+        })
+    }
+
+    async fn prune(&self, now: Timestamp, keep: Retention) -> Result<Pruned, StoreError> {
+        let Retention { history, evidence } = keep;
+        let mut state = self.state();
+        let expired: Vec<EntryId> = state
+            .quarantined
+            .iter()
+            .filter(|(_, held)| held.expires <= now)
+            .map(|(entry, _)| *entry)
+            .collect();
+        for entry in &expired {
+            state.quarantined.remove(entry);
+        }
+        let old = |at: Timestamp, age| now.since(at) > age;
+        let done: Vec<MessageId> = state
+            .messages
+            .iter()
+            .filter(|(id, stored)| {
+                old(stored.message.received_at, history) && !state.needs_body(**id)
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        for id in &done {
+            state.messages.remove(id);
+        }
+        let before = (state.attempts.len(), state.events.len());
+        state.attempts.retain(|kept| !old(kept.attempt.at, evidence));
+        state.events.retain(|event| !old(event.at, evidence));
+        Ok(Pruned {
+            messages: done.len(),
+            quarantined: expired.len(),
+            attempts: before.0.saturating_sub(state.attempts.len()),
+            events: before.1.saturating_sub(state.events.len()),
+        })
+    }
+}
+
+#[async_trait]
+impl Settings for Memory {
+    fn head(&self) -> u64 {
+        *self.inner.head.borrow()
+    }
+
+    async fn load(&self, revision: u64) -> Result<Option<StoredRevision>, StoreError> {
+        let state = self.state();
+        Ok(state.revisions.iter().find(|held| held.revision.revision == revision).cloned())
+    }
+
+    async fn history(&self) -> Result<Vec<Revision>, StoreError> {
+        Ok(self.state().revisions.iter().rev().map(|held| held.revision.clone()).collect())
+    }
+
+    async fn commit(
+        &self,
+        base: Option<u64>,
+        document: &PolicyDocument,
+        by: &str,
+        reason: Option<&str>,
+    ) -> Result<Committed, SettingsError> {
+        let mut state = self.state();
+        let head = self.head();
+        if let Some(base) = base
+            && base != head
+        {
+            return Err(SettingsError::Conflict { base, head });
+        }
+        if state.revisions.last().is_some_and(|held| held.document == *document) {
+            return Ok(Committed { revision: head, changed: false });
+        }
+        let Author { by, reason } = Author::new(by, reason);
+        let revision = head.saturating_add(1);
+        state.revisions.push(StoredRevision {
+            revision: Revision { revision, at: self.now(), by, reason },
+            document: document.clone(),
+        });
+        self.inner.head.send_replace(revision);
+        Ok(Committed { revision, changed: true })
+    }
+
+    fn profile(&self) -> Profile {
+        self.inner.profile
+    }
+
+    async fn changed_revision(&self, known: u64) -> u64 {
+        let mut head = self.inner.head.subscribe();
+        let found = head.wait_for(|head| *head != known).await.map(|head| *head);
+        match found {
+            Ok(head) => head,
+            // The sender is in the store, which this borrows.
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+#[async_trait]
+impl Journal for Memory {
+    async fn append(&self, events: Vec<Event>) -> Result<(), StoreError> {
+        self.state().events.extend(events);
+        Ok(())
+    }
+
+    async fn events(&self, since: Option<Timestamp>) -> Result<Vec<Event>, StoreError> {
+        let state = self.state();
+        let wanted = state.events.iter().filter(|event| since.is_none_or(|s| event.at >= s));
+        Ok(wanted.cloned().collect())
+    }
+}
+
+impl State {
+    fn queue(&self) -> Vec<QueueEntry> {
+        let mut entries = Vec::new();
+        for (key, copy) in &self.copies {
+            let state = if copy.in_hand { EntryState::Sending } else { EntryState::Waiting };
+            let sender = self.sender(key.message);
+            entries.extend(
+                copy.recipients
+                    .iter()
+                    .map(|r| QueueEntry::of((key.message, &sender), &copy.record, state, r)),
+            );
+        }
+        entries
+    }
+
+    fn quarantine(&self) -> Vec<QuarantineEntry> {
+        let mut entries: Vec<_> = self
+            .quarantined
+            .iter()
+            .map(|(id, held)| QuarantineEntry {
+                id: *id,
+                message: held.message,
+                sender: self.sender(held.message),
+                recipient: held.recipient.mailbox.to_string(),
+                subject: self
+                    .messages
+                    .get(&held.message)
+                    .map(|stored| stored.message.subject.clone())
+                    .unwrap_or_default(),
+                rule: held.rule.clone(),
+                company: held.company,
+                since: held.since,
+                expires: held.expires,
+            })
+            .collect();
+        entries.sort_by_key(|entry| (entry.message, entry.id));
+        entries
+    }
+
+    fn sender(&self, id: MessageId) -> String {
+        self.messages.get(&id).map(|stored| stored.message.sender.to_string()).unwrap_or_default()
+    }
+
+    fn picked(&self, selection: &Selection) -> Vec<EntryId> {
+        self.quarantined
+            .iter()
+            .filter(|(entry, held)| {
+                selection.picks(**entry, held.message, &held.record.domain.key())
+            })
+            .map(|(entry, _)| *entry)
+            .collect()
+    }
+}
+
+fn act(
+    at: Timestamp,
+    message: MessageId,
+    author: &Author,
+    what: &str,
+    detail: serde_json::Value,
+) -> Event {
+    let author = Some(author.clone());
+    Event { at, kind: EventKind::Act, message: Some(message), author, what: what.into(), detail }
+}
