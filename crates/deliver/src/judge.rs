@@ -238,3 +238,6 @@ fn with_final_status(mut trouble: Trouble) -> Trouble {
     }
     trouble
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,8 @@ mod judge;
 mod luck;
 mod notice;
 mod observe;
+#[cfg(test)]
+mod samples;
 mod settings;
 mod trial;
 mod worker;

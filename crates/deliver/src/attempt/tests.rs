@@ -2,27 +2,12 @@
 
 use std::time::Duration;
 
-use gatepost_net::{dial::Timeouts, tls::Roots};
-use gatepost_policy::{
-    direction::Direction,
-    document::Profile,
-    retry::{Lifetime, Schedule},
-    tls::{Demand, Level, PlanInput, Source, UnknownLevel, plan},
-};
-use gatepost_store::{
-    ClientFacts, Enqueue, Fate, Lane, NewCopy, NewMessage, NewRecipient, SystemClock,
-    memory::Memory,
-};
+use gatepost_net::tls::Roots;
+use gatepost_policy::tls::{Level, PlanInput, UnknownLevel, plan};
 use gatepost_testkit::{Channel, FakeDns, FakeMx, Net, RunningMx, TestCa};
-use gatepost_wire::{
-    address::{AddressDomain, Mailbox, ReversePath},
-    command::{MailParams, RcptParams},
-    message::Edits,
-    timestamp::Timestamp,
-};
 
 use super::*;
-use crate::settings::{EnforcedFailure, Limits, PrivateAddresses, TrySettings};
+use crate::samples::{claimed, memory, settings};
 
 #[derive(Debug)]
 struct Silent;
@@ -31,68 +16,6 @@ impl Observe for Silent {
     fn attempted(&self, _: &gatepost_policy::evidence::Attempt, _: Duration) {}
     fn sessions(&self, _: i64) {}
     fn starttls_stripped(&self, _: gatepost_policy::id::MessageId, _: &str, _: SocketAddr) {}
-}
-
-fn settings(port: u16) -> DeliverySettings {
-    let second = Duration::from_secs(5);
-    DeliverySettings {
-        hostname: "gateway.test".into(),
-        port,
-        schedule: Schedule::new(vec![second]).unwrap(),
-        lifetime: Lifetime { ordinary: second, enforced: second },
-        enforced_failure: EnforcedFailure::Defer,
-        opportunistic: TrySettings {
-            fallback: TryFallback::Immediate,
-            on_454: TryOn454::Clear,
-            prefer_tls: PreferTls::SamePreference,
-        },
-        limits: Limits { connections: 1, per_site: 1, messages_per_connection: 9 },
-        timeouts: Timeouts { connect: second, tls: second, command: second },
-        private_addresses: PrivateAddresses::Allow,
-        own_listeners: vec![],
-    }
-}
-
-/// One message in a store, claimed.
-async fn claimed(store: &Memory, level: Level) -> Claim {
-    let recipient = Mailbox::parse("bo@d.test").unwrap();
-    let mut staging = store.stage(None).unwrap();
-    staging.append(b"Subject: s\r\n\r\nbody\r\n").unwrap();
-    let message = NewMessage {
-        id: store.mint(),
-        received_at: Timestamp::from_millis(1),
-        sender: ReversePath::Null,
-        params: MailParams::default(),
-        client: ClientFacts {
-            address: "127.0.0.1".parse().unwrap(),
-            helo: "c.test".into(),
-            tls: None,
-            from_source: true,
-        },
-        revision: 1,
-        subject: "s".into(),
-        copies: vec![NewCopy {
-            recipients: vec![NewRecipient { mailbox: recipient, params: RcptParams::default() }],
-            direction: Direction::Outbound,
-            domain: AddressDomain::parse("d.test").unwrap(),
-            demands: vec![Demand::new(level, Source::Default)],
-            edits: Edits::default(),
-            matched: vec![],
-            fate: Fate::Deliver,
-        }],
-        quarantined: vec![],
-        closed: vec![],
-    };
-    let receipt = store.commit(staging.finish(), message).await.unwrap();
-    let lane = Lane {
-        direction: Direction::Outbound,
-        domain: AddressDomain::parse("d.test").unwrap(),
-        fingerprint: level.word().into(),
-    };
-    let now = Timestamp::from_millis(i64::MAX / 2);
-    let claim = store.claim(&lane, 1, now).await.unwrap().into_iter().next().unwrap();
-    assert_eq!(claim.message().id, receipt.id());
-    claim
 }
 
 struct Bench {
@@ -108,7 +31,7 @@ impl Bench {
         let net = Net::new();
         let mx = script.start("mx.d.test", net.next(), &ca).await.unwrap();
         Self {
-            settings: settings(mx.address().port()),
+            settings: DeliverySettings { port: mx.address().port(), ..settings() },
             mx,
             connector: Connector::new(&Roots::System),
             observe: Arc::new(Silent),
@@ -116,7 +39,7 @@ impl Bench {
     }
 
     async fn run(&self, level: Level, kept: Option<Live>) -> (Trial, Option<Live>) {
-        let store = Memory::new(Profile::Standard, Arc::new(SystemClock::new()));
+        let store = memory();
         let claim = claimed(&store, level).await;
         let hop = NextHop {
             host: self.mx.address().ip().to_string(),

@@ -1,34 +1,19 @@
-use std::time::Duration;
-
-use gatepost_net::dial::Timeouts;
 use gatepost_policy::{
     document::{PolicyDocument, Profile},
-    retry::{Lifetime, Schedule},
     snapshot::TlsSettings,
     tls::Level,
 };
 use gatepost_testkit::{FakeDns, Status, dns::Kind};
 
 use super::*;
-use crate::settings::{EnforcedFailure, Limits, PreferTls, TryFallback, TryOn454, TrySettings};
+use crate::samples;
 
+/// A gateway that refuses private addresses and listens at two.
 fn settings() -> DeliverySettings {
-    let second = Duration::from_secs(1);
     DeliverySettings {
-        hostname: "gateway.acme.test".into(),
-        port: 25,
-        schedule: Schedule::new(vec![second]).unwrap(),
-        lifetime: Lifetime { ordinary: second, enforced: second },
-        enforced_failure: EnforcedFailure::Defer,
-        opportunistic: TrySettings {
-            fallback: TryFallback::Immediate,
-            on_454: TryOn454::Clear,
-            prefer_tls: PreferTls::SamePreference,
-        },
-        limits: Limits { connections: 1, per_site: 1, messages_per_connection: 1 },
-        timeouts: Timeouts { connect: second, tls: second, command: second },
         private_addresses: PrivateAddresses::Refuse,
         own_listeners: vec!["0.0.0.0:25".parse().unwrap(), "192.0.2.1:25".parse().unwrap()],
+        ..samples::settings()
     }
 }
 
@@ -96,9 +81,9 @@ async fn i04_a_literal_is_its_own_host() {
 #[tokio::test]
 async fn i09_hosts_no_better_than_ourselves_are_left_out() {
     let dns = FakeDns::new();
-    dns.set_mx("d.test", &[(10, "a.test"), (20, "Gateway.acme.test"), (20, "b.test")]);
+    dns.set_mx("d.test", &[(10, "a.test"), (20, "Gateway.test"), (20, "b.test")]);
     assert_eq!(names(&outbound(&dns, "d.test").await), ["a.test"]);
-    dns.set_mx("e.test", &[(10, "gateway.acme.test")]);
+    dns.set_mx("e.test", &[(10, "gateway.test")]);
     assert_eq!(status(&outbound(&dns, "e.test").await), ("5.4.6", true));
 }
 
