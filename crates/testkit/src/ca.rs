@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DistinguishedName,
+    DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
@@ -188,6 +188,9 @@ fn leaf(kind: &Cert, name: &str) -> CertificateParams {
     if *kind == Cert::Future {
         params.not_before = date_time_ymd(2090, 1, 1);
     }
+    if matches!(kind, Cert::Chain | Cert::NoChain) {
+        params.custom_extensions = vec![issuer_address()];
+    }
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     let usage = if *kind == Cert::ClientOnly {
         ExtendedKeyUsagePurpose::ClientAuth
@@ -196,6 +199,20 @@ fn leaf(kind: &Cert, name: &str) -> CertificateParams {
     };
     params.extended_key_usages = vec![usage];
     params
+}
+
+/// Where the issuer's certificate is found (RFC 5280 section 4.2.2.1), as certificates below a public intermediate say:
+/// a sequence of one access description, caIssuers and a URI.
+fn issuer_address() -> CustomExtension {
+    let uri = b"http://ca.test/i.der";
+    let method = [0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x02];
+    let length = u8::try_from(uri.len()).expect("a short address");
+    let mut description = method.to_vec();
+    description.extend([0x86, length]);
+    description.extend_from_slice(uri);
+    let mut content = vec![0x30, length + 14, 0x30, length + 12];
+    content.extend(description);
+    CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], content)
 }
 
 fn common_name(name: &str) -> DistinguishedName {

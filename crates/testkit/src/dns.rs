@@ -133,7 +133,7 @@ impl FakeDns {
         match kind {
             Kind::Mx => found.mx = inner.mx.get(&name).cloned().unwrap_or_default(),
             Kind::Address => {
-                found.addresses = inner.addresses.get(&name).cloned().unwrap_or_default()
+                found.addresses = inner.addresses.get(&name).cloned().unwrap_or_default();
             }
         }
         if found.mx.is_empty() && found.addresses.is_empty() {

@@ -1,13 +1,17 @@
 //! Group A: the header, the rules that write it, spoofing, and recipients that need different things.
 
+use std::net::SocketAddr;
+
 use gatepost_policy::document::{PolicyDocument, Profile};
-use gatepost_policy::evidence::{NoTls, Why};
+use gatepost_policy::evidence::{Attempt, NoTls, Why};
 use gatepost_policy::rules::RuleSet;
 use gatepost_policy::tls::Level;
-use gatepost_testkit::{Cert, Channel, FakeMx};
+use gatepost_testkit::{Cert, Channel, FakeMx, TestCa, invariants};
 
+use crate::client::Client;
+use crate::process::{Gateway, wait_for};
 use crate::verdict::Verdict;
-use crate::world::{SENDER, Setup, World, header_rule, message, require};
+use crate::world::{BOUND, SENDER, Setup, World, header_rule, message, require};
 
 const TRY: &str = "x-TLSLevel: Try";
 const REQUIRE: &str = "x-TLSLevel: Require";
@@ -491,4 +495,50 @@ async fn a37_level_survives_a_restart_and_a_change_of_the_rules() {
     assert_eq!(attempt.level, Level::Require);
     assert_eq!(mx.messages()[0].fields("x-TLSLevel"), [REQUIRE]);
     world.finish().await;
+}
+
+/// The same with a process of its own, which dies in between.
+#[test]
+fn a37_level_survives_a_crash() {
+    let base = "[[outbound_source]]\nnetwork = \"127.0.0.0/8\"\n\n";
+    let mut gateway = Gateway::prepare(&format!("{base}{}", require()), &[("d.test", 10)]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let ca = TestCa::new();
+    let address = SocketAddr::new(gateway.net.ip(10), gateway.net.port());
+    let mx = runtime.block_on(FakeMx::without_starttls().start("mx.d.test", address, &ca)).unwrap();
+    gateway.start();
+    runtime.block_on(async {
+        let mut client = Client::greeted(gateway.smtp).await;
+        let reply = client.send(SENDER, &["b@d.test"], message("crash").as_bytes()).await;
+        assert!(reply.starts_with("250"), "{reply}");
+    });
+    let outcomes = |gateway: &Gateway| -> Vec<String> {
+        let found = gateway.list(&["messages", "search"]);
+        found
+            .iter()
+            .map(|attempt| attempt["outcome"].as_str().unwrap_or_default().to_owned())
+            .collect()
+    };
+    wait_for("a first attempt", BOUND, || !outcomes(&gateway).is_empty());
+    gateway.kill();
+    // The rules of today would let it go in clear; the demand it was taken with does not.
+    std::fs::write(gateway.folder.path().join("policy.toml"), base).unwrap();
+    gateway.verb(&["policy", "apply", "policy.toml"]);
+    gateway.start();
+    let tried = outcomes(&gateway).len();
+    wait_for("an attempt after the crash", BOUND, || outcomes(&gateway).len() > tried);
+    assert!(outcomes(&gateway).iter().all(|outcome| outcome == "deferred"));
+    mx.set(FakeMx::default(), &ca);
+    wait_for("the delivery", BOUND, || {
+        outcomes(&gateway).last().is_some_and(|last| last == "delivered")
+    });
+    gateway.kill();
+    let attempts = gateway.list(&["messages", "search"]);
+    let attempts: Vec<Attempt> = serde_json::from_value(attempts.into()).unwrap();
+    assert!(attempts.iter().all(|attempt| attempt.level == Level::Require));
+    attempts.last().unwrap().is_sent_tls();
+    wait_for("the end of all connections", BOUND, || {
+        mx.connections().iter().all(|seen| seen.closed)
+    });
+    invariants::check(&mx.connections(), &attempts, &invariants::Expectations::default()).unwrap();
 }

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 const BOUND: Duration = Duration::from_secs(20);
 
 /// A connection to the gateway.
-pub struct Client {
+pub(crate) struct Client {
     stream: TcpStream,
     held: Vec<u8>,
 }
@@ -18,7 +18,7 @@ pub struct Client {
 impl Client {
     /// Connects and reads the greeting.
     #[expect(clippy::disallowed_methods, reason = "this client stands outside Gatepost")]
-    pub async fn connect(address: SocketAddr) -> Self {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.expect("the gateway listens");
         let mut client = Self { stream, held: Vec::new() };
         let greeting = client.reply().await;
@@ -27,32 +27,32 @@ impl Client {
     }
 
     /// Connects and says EHLO.
-    pub async fn greeted(address: SocketAddr) -> Self {
+    pub(crate) async fn greeted(address: SocketAddr) -> Self {
         let mut client = Self::connect(address).await;
         client.expect("EHLO client.acme.test", "250").await;
         client
     }
 
     /// Sends bytes as they are.
-    pub async fn write(&mut self, bytes: &[u8]) {
+    pub(crate) async fn write(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.expect("the gateway reads");
     }
 
     /// Sends a line and gives the whole reply.
-    pub async fn say(&mut self, line: &str) -> String {
+    pub(crate) async fn say(&mut self, line: &str) -> String {
         self.write(format!("{line}\r\n").as_bytes()).await;
         self.reply().await
     }
 
     /// Sends a line and wants a reply that begins so.
-    pub async fn expect(&mut self, line: &str, code: &str) -> String {
+    pub(crate) async fn expect(&mut self, line: &str, code: &str) -> String {
         let reply = self.say(line).await;
         assert!(reply.starts_with(code), "{line}: {reply}");
         reply
     }
 
     /// Opens a transaction up to the 354.
-    pub async fn open(&mut self, from: &str, to: &[&str], params: &str) {
+    pub(crate) async fn open(&mut self, from: &str, to: &[&str], params: &str) {
         self.expect(&format!("MAIL FROM:<{from}>{params}"), "250").await;
         for recipient in to {
             self.expect(&format!("RCPT TO:<{recipient}>"), "250").await;
@@ -61,7 +61,7 @@ impl Client {
     }
 
     /// A whole transaction; gives the reply to the final dot. Dots are stuffed, nothing else is changed.
-    pub async fn send(&mut self, from: &str, to: &[&str], message: &[u8]) -> String {
+    pub(crate) async fn send(&mut self, from: &str, to: &[&str], message: &[u8]) -> String {
         let params = if message.is_ascii() { "" } else { " BODY=8BITMIME" };
         self.open(from, to, params).await;
         let mut wire = Vec::with_capacity(message.len() + 16);
@@ -79,7 +79,7 @@ impl Client {
     }
 
     /// Reads one reply; empty when the gateway hung up instead.
-    pub async fn reply(&mut self) -> String {
+    pub(crate) async fn reply(&mut self) -> String {
         loop {
             if let Some(end) = end_of_reply(&self.held) {
                 let reply: Vec<u8> = self.held.drain(..end).collect();
@@ -90,14 +90,14 @@ impl Client {
                 .await
                 .expect("a reply in time");
             match read {
-                Ok(1..) => self.held.extend_from_slice(&chunk[..read.unwrap()]),
                 Ok(0) | Err(_) => return String::new(),
+                Ok(read) => self.held.extend_from_slice(&chunk[..read]),
             }
         }
     }
 
     /// Whether the gateway hangs up without another word.
-    pub async fn is_hung_up(&mut self) -> bool {
+    pub(crate) async fn is_hung_up(&mut self) -> bool {
         let mut chunk = [0; 4096];
         let read = tokio::time::timeout(BOUND, self.stream.read(&mut chunk))
             .await

@@ -14,30 +14,30 @@ use gatepost_store::{Inspect, ManualClock, Search, Settings};
 use gatepost_testkit::FakeDns;
 
 /// What a gateway is started with.
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// `gatepost.toml`.
-    pub config: String,
+    pub(crate) config: String,
     /// The policy file, applied before this returns.
-    pub policy: String,
+    pub(crate) policy: String,
     /// Where the configuration stands and the store is made.
-    pub directory: PathBuf,
+    pub(crate) directory: PathBuf,
     /// Its resolver.
-    pub dns: FakeDns,
+    pub(crate) dns: FakeDns,
     /// Its clock.
-    pub clock: Arc<ManualClock>,
+    pub(crate) clock: Arc<ManualClock>,
     /// Who does handshakes, where it is not the usual one.
-    pub connector: Option<Connector>,
+    pub(crate) connector: Option<Connector>,
 }
 
 /// A running gateway.
-pub struct Running {
+pub(crate) struct Running {
     gateway: Gateway,
     config: config::Config,
     clock: Arc<ManualClock>,
 }
 
 /// Starts one; the policy is in effect when this returns.
-pub async fn start(wanted: Wanted) -> Running {
+pub(crate) async fn start(wanted: Wanted) -> Running {
     let file = wanted.directory.join("gatepost.toml");
     let config =
         config::parse(&wanted.config, &file).unwrap_or_else(|problems| panic!("{problems:#?}"));
@@ -59,22 +59,22 @@ pub async fn start(wanted: Wanted) -> Running {
 
 impl Running {
     /// Where it takes mail.
-    pub fn smtp(&self) -> SocketAddr {
+    pub(crate) fn smtp(&self) -> SocketAddr {
         self.gateway.listeners()[0]
     }
 
     /// Its store.
-    pub fn store(&self) -> &Embedded {
+    pub(crate) fn store(&self) -> &Embedded {
         self.gateway.store()
     }
 
     /// Stops it.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.gateway.stop().await;
     }
 
     /// Stops it and reads every attempt from what it left on disk.
-    pub async fn stop_and_read(self) -> Vec<Attempt> {
+    pub(crate) async fn stop_and_read(self) -> Vec<Attempt> {
         let Self { gateway, config, clock } = self;
         gateway.stop().await;
         let options = embedded::Options::new(config.profile, clock);

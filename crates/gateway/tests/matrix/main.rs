@@ -8,7 +8,10 @@ mod a_header;
 mod b_try;
 mod c_require;
 mod client;
+mod d_verify;
 mod gateway;
 mod l_protocol;
+#[path = "../outside/gateway.rs"]
+mod process;
 mod verdict;
 mod world;

@@ -3,7 +3,7 @@
 use gatepost_policy::evidence::{Attempt, Ending, NoTls, Why};
 
 /// What an attempt must have ended in.
-pub trait Verdict {
+pub(crate) trait Verdict {
     /// `SENT tls`.
     fn is_sent_tls(&self);
     /// `SENT clear`, for this reason.

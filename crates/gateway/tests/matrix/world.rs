@@ -24,9 +24,9 @@ use crate::client::Client;
 use crate::gateway::{self, Running};
 
 /// Who sends, where a row does not say: one of ours.
-pub const SENDER: &str = "anna@acme.test";
+pub(crate) const SENDER: &str = "anna@acme.test";
 /// A generous bound for a state that must come.
-const BOUND: Duration = Duration::from_secs(30);
+pub(crate) const BOUND: Duration = Duration::from_secs(30);
 /// The clock's start, 2026-11-24.
 const START: i64 = 1_795_478_400_000;
 
@@ -50,26 +50,26 @@ fn count_panics() {
 
 /// How the gateway is set up; the default is what is shipped.
 #[derive(Clone, Debug, Default)]
-pub struct Setup<'a> {
+pub(crate) struct Setup<'a> {
     /// `profile` of the configuration; empty: `standard`.
-    pub profile: &'a str,
+    pub(crate) profile: &'a str,
     /// More lines of `[delivery]`.
-    pub delivery: &'a str,
+    pub(crate) delivery: &'a str,
     /// Rules and sets of the policy, as TOML, above the System Rules that are not named in them.
-    pub rules: String,
+    pub(crate) rules: String,
     /// Who does handshakes with other hosts, where it is not the usual one.
-    pub connector: Option<Connector>,
+    pub(crate) connector: Option<Connector>,
 }
 
 impl Setup<'_> {
     /// The shipped set-up with these rules.
-    pub fn with(rules: impl Into<String>) -> Self {
+    pub(crate) fn with(rules: impl Into<String>) -> Self {
         Self { rules: rules.into(), ..Self::default() }
     }
 }
 
 /// A rule for outbound mail, to recipients that match where some are given, that adds one header.
-pub fn header_rule(name: &str, recipients: Option<&str>, header: &str) -> String {
+pub(crate) fn header_rule(name: &str, recipients: Option<&str>, header: &str) -> String {
     let only = recipients
         .map(|set| {
             format!("  {{ condition = \"recipient\", match = \"matches\", value = {set:?} }},\n")
@@ -82,25 +82,25 @@ pub fn header_rule(name: &str, recipients: Option<&str>, header: &str) -> String
 }
 
 /// The guide's rule: Enforced TLS to everybody outside.
-pub fn require() -> String {
+pub(crate) fn require() -> String {
     header_rule("Enforced TLS", None, "x-TLSLevel:Require")
 }
 
 /// A message with this subject and a short body.
-pub fn message(subject: &str) -> String {
+pub(crate) fn message(subject: &str) -> String {
     format!(
         "From: Anna <{SENDER}>\r\nTo: somebody\r\nSubject: {subject}\r\n\r\nHello,\r\n.\r\n..and so on\r\n"
     )
 }
 
 /// One gateway and the world around it.
-pub struct World {
+pub(crate) struct World {
     /// Certificates.
-    pub ca: TestCa,
+    pub(crate) ca: TestCa,
     /// DNS.
-    pub dns: FakeDns,
+    pub(crate) dns: FakeDns,
     /// What the invariants cannot know.
-    pub expected: Expectations,
+    pub(crate) expected: Expectations,
     net: Net,
     clock: Arc<ManualClock>,
     directory: TempDir,
@@ -112,7 +112,7 @@ pub struct World {
 
 impl World {
     /// A world with our own domain in it and no gateway yet.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         count_panics();
         let mut world = Self {
             ca: TestCa::new(),
@@ -131,7 +131,7 @@ impl World {
     }
 
     /// A world with one site, `d.test`, whose one mail exchanger follows `script`, and a started gateway.
-    pub async fn with_site(script: FakeMx, setup: Setup<'_>) -> (Self, Arc<RunningMx>) {
+    pub(crate) async fn with_site(script: FakeMx, setup: Setup<'_>) -> (Self, Arc<RunningMx>) {
         let mut world = Self::new().await;
         let mx = world.site("d.test", script).await;
         world.start(setup).await;
@@ -139,7 +139,7 @@ impl World {
     }
 
     /// Puts up a mail exchanger and its address.
-    pub async fn mx(&mut self, host: &str, script: FakeMx) -> Arc<RunningMx> {
+    pub(crate) async fn mx(&mut self, host: &str, script: FakeMx) -> Arc<RunningMx> {
         let address = self.net.next();
         let mx =
             Arc::new(script.start(host, address, &self.ca).await.expect("the address is free"));
@@ -149,14 +149,14 @@ impl World {
     }
 
     /// Puts up a domain with one mail exchanger, `mx.` and its name.
-    pub async fn site(&mut self, domain: &str, script: FakeMx) -> Arc<RunningMx> {
+    pub(crate) async fn site(&mut self, domain: &str, script: FakeMx) -> Arc<RunningMx> {
         let host = format!("mx.{domain}");
         self.dns.set_mx(domain, &[(10, &host)]);
         self.mx(&host, script).await
     }
 
     /// Puts up a domain with two mail exchangers, `mx1.` preferred to `mx2.`.
-    pub async fn two_hosts(
+    pub(crate) async fn two_hosts(
         &mut self,
         domain: &str,
         first: FakeMx,
@@ -169,7 +169,11 @@ impl World {
 
     /// Puts up a domain whose mail exchanger rustls cannot imitate. None, and a loud line, where the machine lacks the
     /// programs for it.
-    pub async fn weak_site(&mut self, domain: &str, weakness: Weakness) -> Option<Arc<WeakPeer>> {
+    pub(crate) async fn weak_site(
+        &mut self,
+        domain: &str,
+        weakness: Weakness,
+    ) -> Option<Arc<WeakPeer>> {
         let host = format!("mx.{domain}");
         let address = self.net.next();
         match WeakPeer::start(weakness, &host, address).await {
@@ -187,7 +191,7 @@ impl World {
     }
 
     /// Starts the gateway.
-    pub async fn start(&mut self, setup: Setup<'_>) {
+    pub(crate) async fn start(&mut self, setup: Setup<'_>) {
         assert!(self.running.is_none(), "one gateway at a time");
         let roots = self.directory.path().join("roots.pem");
         std::fs::write(&roots, self.ca.roots_pem()).expect("the roots are written");
@@ -195,9 +199,14 @@ impl World {
         let config = format!(
             "hostname = \"gateway.acme.test\"\ndata_dir = {data:?}\nprofile = {profile:?}\n\n\
              [[listener]]\naddress = \"127.0.0.1:0\"\n\n[admin]\naddress = \"127.0.0.1:0\"\n\n\
-             [delivery]\nport = {port}\nprivate_addresses = \"allow\"\nca_bundle = {roots:?}\n{delivery}\n",
+             [delivery]\nport = {port}\nprivate_addresses = \"allow\"\n{roots}{delivery}\n",
             data = self.directory.path().join("data"),
             port = self.net.port(),
+            roots = if setup.delivery.contains("ca_bundle") {
+                String::new()
+            } else {
+                format!("ca_bundle = {roots:?}\n")
+            },
             delivery = setup.delivery,
         );
         let policy = self.policy(&setup.rules);
@@ -213,7 +222,7 @@ impl World {
     }
 
     /// The policy with these rules: our domain, its route, and loopback as a source.
-    pub fn policy(&self, rules: &str) -> String {
+    pub(crate) fn policy(&self, rules: &str) -> String {
         format!(
             "[[domain]]\nname = \"acme.test\"\nroutes = [{{ host = \"mail.acme.test\", port = {} }}]\n\n\
              [[outbound_source]]\nnetwork = \"127.0.0.0/8\"\n\n{rules}",
@@ -222,41 +231,41 @@ impl World {
     }
 
     /// Stops the gateway. The next one starts on its store.
-    pub async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             running.stop().await;
         }
     }
 
     /// Where the gateway listens.
-    pub fn smtp(&self) -> SocketAddr {
+    pub(crate) fn smtp(&self) -> SocketAddr {
         self.gateway().smtp()
     }
 
     /// A client that has said EHLO.
-    pub async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         Client::greeted(self.smtp()).await
     }
 
     /// Sends a message with this text, which must be taken.
-    pub async fn send_text(&self, to: &[&str], text: &str) {
+    pub(crate) async fn send_text(&self, to: &[&str], text: &str) {
         let reply = self.client().await.send(SENDER, to, text.as_bytes()).await;
         assert!(reply.starts_with("250 2.0.0 queued as "), "{reply}");
     }
 
     /// Sends an ordinary message.
-    pub async fn send(&self, to: &[&str]) {
+    pub(crate) async fn send(&self, to: &[&str]) {
         self.send_text(to, &message("a row of the matrix")).await;
     }
 
     /// Every attempt for a recipient so far, oldest first.
-    pub async fn attempts(&self, recipient: &str) -> Vec<Attempt> {
+    pub(crate) async fn attempts(&self, recipient: &str) -> Vec<Attempt> {
         let search = Search { recipient: Some(recipient.to_owned()), ..Search::default() };
         self.gateway().store().messages_search(&search).await.expect("the store can be read")
     }
 
     /// The `number`-th attempt (the first is 1) for a recipient, once it is there.
-    pub async fn attempt(&self, recipient: &str, number: usize) -> Attempt {
+    pub(crate) async fn attempt(&self, recipient: &str, number: usize) -> Attempt {
         let mut all = Vec::new();
         let come = async {
             loop {
@@ -277,29 +286,29 @@ impl World {
     }
 
     /// Sends an ordinary message to one recipient and gives its first attempt.
-    pub async fn send_one(&self, recipient: &str) -> Attempt {
+    pub(crate) async fn send_one(&self, recipient: &str) -> Attempt {
         self.send(&[recipient]).await;
         self.attempt(recipient, 1).await
     }
 
     /// Moves the clock.
-    pub fn later(&self, by: Duration) {
+    pub(crate) fn later(&self, by: Duration) {
         self.clock.advance(by);
     }
 
     /// Moves the clock past any first retry and gives the attempt with this number.
-    pub async fn next_attempt(&self, recipient: &str, number: usize) -> Attempt {
+    pub(crate) async fn next_attempt(&self, recipient: &str, number: usize) -> Attempt {
         self.later(Duration::from_secs(3600 + 600));
         self.attempt(recipient, number).await
     }
 
     /// The journal.
-    pub async fn events(&self) -> Vec<Event> {
+    pub(crate) async fn events(&self) -> Vec<Event> {
         self.gateway().store().events(None).await.expect("the store can be read")
     }
 
     /// The first event of this kind, once it is written.
-    pub async fn event(&self, what: &str) -> Event {
+    pub(crate) async fn event(&self, what: &str) -> Event {
         let come = async {
             loop {
                 if let Some(found) =
@@ -317,12 +326,12 @@ impl World {
     }
 
     /// What waits.
-    pub async fn queue(&self) -> Vec<QueueEntry> {
+    pub(crate) async fn queue(&self) -> Vec<QueueEntry> {
         self.gateway().store().queue_list().await.expect("the store can be read")
     }
 
     /// Returns once nothing waits any more.
-    pub async fn drained(&self) {
+    pub(crate) async fn drained(&self) {
         let empty = async {
             while !self.queue().await.is_empty() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -332,12 +341,12 @@ impl World {
     }
 
     /// The reports that our mail server received so far: messages from the null sender.
-    pub fn reports(&self) -> Vec<Received> {
+    pub(crate) fn reports(&self) -> Vec<Received> {
         self.hosts[0].messages().into_iter().filter(|message| message.from.is_empty()).collect()
     }
 
     /// The first report to our mail server, once it is there.
-    pub async fn report(&self) -> Received {
+    pub(crate) async fn report(&self) -> Received {
         let came = self.hosts[0]
             .until(BOUND, |all| all.iter().any(|c| c.accepted().any(|m| m.from.is_empty())))
             .await;
@@ -346,13 +355,13 @@ impl World {
     }
 
     /// What every host saw so far.
-    pub fn connections(&self) -> Vec<Connection> {
+    pub(crate) fn connections(&self) -> Vec<Connection> {
         let fakes = self.hosts.iter().flat_map(|host| host.connections());
         fakes.chain(self.weak.iter().flat_map(|peer| peer.connections())).collect()
     }
 
     /// Stops the gateway and checks the invariants.
-    pub async fn finish(mut self) {
+    pub(crate) async fn finish(mut self) {
         self.finished = true;
         let running = self.running.take().expect("a gateway was started");
         let attempts = running.stop_and_read().await;

@@ -99,7 +99,7 @@ fn answer(packet: &[u8], zone: &FakeDns) -> Option<(Vec<u8>, Vec<u8>)> {
             Ok(found) => reply.answers = records(&query, found),
             Err(Status::NoDomain) => reply.metadata.response_code = ResponseCode::NXDomain,
             Err(Status::ServFail | Status::Bogus) => {
-                reply.metadata.response_code = ResponseCode::ServFail
+                reply.metadata.response_code = ResponseCode::ServFail;
             }
             Err(Status::NoData | Status::Answer) => {}
             Err(Status::Timeout) => return None,

@@ -127,7 +127,7 @@ fn i3_another_command_than_ehlo_first_under_tls_is_a_breach() {
 #[test]
 fn i4_a_field_that_no_rule_added_is_a_breach() {
     breaks("I4", |connections, _| {
-        connections[0].messages[0].message.splice(0..0, *b"X-TLSLevel : Try\r\n").for_each(drop)
+        connections[0].messages[0].message.splice(0..0, *b"X-TLSLevel : Try\r\n").for_each(drop);
     });
     breaks("I4", |_, attempts| attempts[0].decided_by.rule = None);
     let strip = Expectations { strip: true, ..Expectations::default() };
@@ -144,15 +144,15 @@ fn i5_a_recipient_that_is_accepted_twice_or_lost_is_a_breach() {
 #[test]
 fn i6_evidence_that_the_wire_does_not_bear_out_is_a_breach() {
     breaks("I6", |connections, _| {
-        connections[0].tls.as_mut().unwrap().certificate_sha256 = "cd".to_owned()
+        connections[0].tls.as_mut().unwrap().certificate_sha256 = "cd".to_owned();
     });
     breaks("I6", |connections, _| {
-        connections[0].tls.as_mut().unwrap().version = "TLSv1.2".to_owned()
+        connections[0].tls.as_mut().unwrap().version = "TLSv1.2".to_owned();
     });
     breaks("I6", |_, attempts| attempts[0].host = Some("mx2.d.test".to_owned()));
     breaks("I6", |_, attempts| attempts[0].tries.clear());
     breaks("I6", |connections, _| {
-        connections.push(Connection { host: "mx2.d.test".to_owned(), ..connection() })
+        connections.push(Connection { host: "mx2.d.test".to_owned(), ..connection() });
     });
     breaks("I6", |_, attempts| {
         let clear = Some(NoTls::NotOffered);
