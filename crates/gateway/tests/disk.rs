@@ -134,9 +134,10 @@ fn fail_and_recover(number: usize, run: &Run) -> Option<Seen> {
     let failures = failed_calls(&trace);
     assert!(
         !failures.is_empty(),
-        "run {number}: nothing was injected; files {:?}, calls {}",
+        "run {number}: nothing was injected; files {:?}, calls {}\n{}",
         run.files,
-        run.calls
+        run.calls,
+        fs::read_to_string(&trace).unwrap_or_default()
     );
     let flushes = failures.iter().filter(|failure| failure.flush_of_mail);
     if let Some(at) = flushes.map(|failure| failure.at).reduce(f64::min) {
@@ -234,7 +235,7 @@ fn inject(gateway: &Gateway, run: &Run, trace: &Path) -> Option<Child> {
         .filter(|file| run.files == Files::All || kind(file) == Some(run.files))
         .collect();
     assert!(!chosen.is_empty(), "the store has no such files: {:?} of {files:?}", run.files);
-    let begin = 1 + RandomState::new().hash_one(0_u8) % 6;
+    let begin = 1 + RandomState::new().hash_one(0_u8) % 30;
     let when = if run.lasting { format!("{begin}+") } else { begin.to_string() };
     let mut command = programs::command(TEST, "strace", &["/usr/bin/strace", "usr/bin/strace"])?;
     command.args(["-f", "-q", "-y", "-ttt", "-p", &process.to_string(), "-o"]).arg(trace);
@@ -308,11 +309,9 @@ fn failed_calls(trace: &Path) -> Vec<Failure> {
     let mut begun: std::collections::HashMap<&str, (&str, &str)> = std::collections::HashMap::new();
     let mut failures = Vec::new();
     for line in text.lines() {
-        let mut words = line.splitn(3, ' ').filter(|word| !word.is_empty());
-        let (Some(thread), Some(at), Some(call)) = (words.next(), words.next(), words.next())
-        else {
-            continue;
-        };
+        // the process id is padded to five places
+        let Some((thread, rest)) = line.split_once(' ') else { continue };
+        let Some((at, call)) = rest.trim_start().split_once(' ') else { continue };
         if call.contains("<unfinished ...>") {
             begun.insert(thread, (at, call));
         } else if call.contains("(INJECTED)") {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use gatepost_testkit::{Cert, TestCa};
 use outside::gateway::{Gateway, wait_for};
 use outside::{hand_over, programs};
 
@@ -292,11 +293,10 @@ fn main_cf(folder: &Path, security: &str) -> String {
 
 /// A self-signed certificate, as most sites that only want to be encrypted have.
 fn certificate(folder: &str) -> String {
-    let made =
-        rcgen::generate_simple_self_signed(vec![format!("mx.{DOMAIN}")]).expect("a certificate");
+    let made = TestCa::new().issue(&Cert::SelfSigned, &format!("mx.{DOMAIN}"));
     let (chain, key) = (format!("{folder}/tls/chain.pem"), format!("{folder}/tls/key.pem"));
-    fs::write(&chain, made.cert.pem()).expect("the certificate is written");
-    fs::write(&key, made.signing_key.serialize_pem()).expect("the key is written");
+    fs::write(&chain, made.chain_pem).expect("the certificate is written");
+    fs::write(&key, made.key_pem).expect("the key is written");
     format!("smtpd_tls_cert_file = {chain}\nsmtpd_tls_key_file = {key}\n")
 }
 
