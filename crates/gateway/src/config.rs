@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gatepost_deliver::{EnforcedFailure, PreferTls, PrivateAddresses, TryFallback, TryOn454};
-use gatepost_policy::diagnostic::Diagnostic;
+use gatepost_policy::diagnostic::{Diagnostic, Position};
 use gatepost_policy::document::Profile;
 use gatepost_policy::snapshot::SubmittedLevel;
 use gatepost_policy::tls::{Level, UnknownLevel};
@@ -190,9 +190,28 @@ pub fn load(named: Option<&Path>) -> Result<Config, Unusable> {
             None => return Ok(Config::default()),
         },
     };
-    match std::fs::read(&file) {
-        Ok(bytes) => parse(&String::from_utf8_lossy(&bytes), &file).map_err(Unusable::Wrong),
-        Err(why) => Err(Unusable::Unreadable { file, why }),
+    let bytes = match std::fs::read(&file) {
+        Ok(bytes) => bytes,
+        Err(why) => return Err(Unusable::Unreadable { file, why }),
+    };
+    match String::from_utf8(bytes) {
+        Ok(text) => parse(&text, &file).map_err(Unusable::Wrong),
+        Err(why) => Err(Unusable::Wrong(vec![no_text(&why, &file)])),
+    }
+}
+
+/// Says where a file stops being UTF-8, which TOML has to be.
+fn no_text(why: &std::string::FromUtf8Error, file: &Path) -> Diagnostic {
+    let good = why.utf8_error().valid_up_to();
+    let before = String::from_utf8_lossy(why.as_bytes().get(..good).unwrap_or_default());
+    let Position { line, column } = Position::of(&before, good);
+    Diagnostic {
+        file: file.display().to_string(),
+        line,
+        column,
+        path: String::new(),
+        problem: "This byte is not UTF-8, and TOML is.".to_owned(),
+        remedy: "Save the file as UTF-8.".to_owned(),
     }
 }
 
@@ -220,13 +239,26 @@ pub fn log_filter() -> Option<String> {
         .filter(|value| !value.is_empty())
 }
 
-/// Who runs this process, for the history of the policy.
+/// Who runs this process, for the history: who called `sudo`, else the name of the process's user.
 pub fn user() -> String {
-    ["SUDO_USER", "USER", "LOGNAME"]
-        .iter()
-        .filter_map(|name| std::env::var_os(name)?.into_string().ok())
-        .find(|value| !value.is_empty())
+    let sudo = std::env::var_os("SUDO_USER").and_then(|name| name.into_string().ok());
+    sudo.filter(|name| !name.is_empty())
+        .or_else(own_name)
         .unwrap_or_else(|| "command line".to_owned())
+}
+
+/// The name of the process's real user, or `uid N` where it has none.
+fn own_name() -> Option<String> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let uid =
+        status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().next()?;
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1) == Some(uid)).then(|| name.to_owned())
+    });
+    Some(name.unwrap_or_else(|| format!("uid {uid}")))
 }
 
 #[cfg(test)]

@@ -149,7 +149,11 @@ impl Metrics {
             "Deliveries in clear text, by the reason",
             clear_fallbacks,
         );
-        registry.register("gatepost_header_anomaly", "Odd x-TLSLevel fields and other signs of tampering", anomalies);
+        registry.register(
+            "gatepost_header_anomaly",
+            "Odd x-TLSLevel fields and other signs of tampering",
+            anomalies,
+        );
         registry.register(
             "gatepost_client_faults",
             "What clients did that no good one does, and faults",

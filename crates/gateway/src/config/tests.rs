@@ -192,6 +192,20 @@ fn the_file_that_init_writes_is_taken_as_it_is() {
     insta::assert_snapshot!(commented_file("standard"));
 }
 
+#[test]
+fn a_file_that_is_no_utf8_is_refused_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gatepost.toml");
+    std::fs::write(&file, b"# caf\xc3\xa9\n# caf\xe9\n").unwrap();
+    let Err(Unusable::Wrong(found)) = load(Some(&file)) else { panic!("it is taken") };
+    assert_eq!((found.len(), found[0].line, found[0].column), (1, 2, 6));
+}
+
+#[test]
+fn whoever_runs_this_has_a_name() {
+    assert!(!user().is_empty() && user() != "command line");
+}
+
 proptest::proptest! {
     #[test]
     fn no_text_makes_reading_panic(text in "(?s).{0,200}") {
