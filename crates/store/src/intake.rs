@@ -45,6 +45,23 @@ pub(crate) fn queued(recipient: NewRecipient, entry: EntryId, due: Timestamp) ->
     QueuedRecipient { entry, mailbox, params, due, attempts: 0, last: None }
 }
 
+/// Ids for the entries of a message, ascending in the order of its recipients.
+pub(crate) struct EntryIds {
+    next: ulid::Ulid,
+}
+
+impl EntryIds {
+    pub(crate) fn new(clock: &dyn Clock) -> Self {
+        Self { next: mint(clock) }
+    }
+
+    pub(crate) fn mint(&mut self, clock: &dyn Clock) -> EntryId {
+        let id = EntryId::from_ulid(self.next);
+        self.next = self.next.increment().unwrap_or_else(|_| mint(clock));
+        id
+    }
+}
+
 /// A new ULID: the time by `clock`, the rest random.
 pub(crate) fn mint(clock: &dyn Clock) -> ulid::Ulid {
     let millis = u64::try_from(clock.now().millis()).unwrap_or(0);

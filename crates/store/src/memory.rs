@@ -128,6 +128,8 @@ impl TakeBack for Inner {
     fn take_back(&self, key: CopyKey) {
         if let Some(copy) = self.state().copies.get_mut(&key) {
             copy.in_hand = false;
+            // What was wished for is granted: it is due.
+            copy.wishes.clear();
         }
         self.changed.notify_one();
     }
@@ -153,7 +155,8 @@ impl State {
         let message =
             QueuedMessage { id, sender, params, received_at, size, client, revision, subject };
         self.messages.insert(id, Stored { message, verdicts, body });
-        let mint = || EntryId::from_ulid(intake::mint(clock));
+        let mut ids = intake::EntryIds::new(clock);
+        let mut mint = || ids.mint(clock);
         for (number, copy) in copies.into_iter().enumerate() {
             let NewCopy { recipients, direction, domain, demands, edits, matched, fate } = copy;
             let key = CopyKey { message: id, number: u32::try_from(number).unwrap_or(u32::MAX) };

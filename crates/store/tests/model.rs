@@ -299,7 +299,7 @@ fn copy_dir(from: &Path, to: &Path) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_history_agrees_with_the_model(steps in prop::collection::vec(step(), 1..40)) {

@@ -119,8 +119,10 @@ impl Index {
         taken
     }
 
-    /// Puts a copy back that was in somebody's hand; it stays due.
+    /// Puts a copy back that was in somebody's hand; it stays due. What was wished
+    /// for meanwhile stands in its row.
     pub(super) fn take_back(&mut self, key: CopyKey) {
+        self.wishes.remove(&key);
         if let Some(slot) = self.copies.get(&key).copied()
             && slot.place == Place::InHand
         {

@@ -14,7 +14,7 @@ use crate::{
     claim::{CopyKey, QueuedMessage, QueuedRecipient},
     clock::Clock,
     error::StoreError,
-    intake::{CopyRecord, mint, queued, verdicts},
+    intake::{CopyRecord, EntryIds, queued, verdicts},
     message::{Fate, NewCopy, NewMessage, NewQuarantined},
     queue,
     segment::Header,
@@ -72,7 +72,8 @@ impl Prepared {
         let json = serde_json::to_string(&record)?;
         let queued =
             QueuedMessage { id, sender, params, received_at, size, client, revision, subject };
-        let mint = || EntryId::from_ulid(mint(clock));
+        let mut ids = EntryIds::new(clock);
+        let mut mint = || ids.mint(clock);
         let mut prepared = Self {
             sender: queued.sender.to_string(),
             json,
@@ -83,10 +84,10 @@ impl Prepared {
         };
         for (number, copy) in copies.into_iter().enumerate() {
             let key = CopyKey { message: id, number: u32::try_from(number).unwrap_or(u32::MAX) };
-            prepared.copies.push(PreparedCopy::new(key, copy, received_at, mint)?);
+            prepared.copies.push(PreparedCopy::new(key, copy, received_at, &mut mint)?);
         }
         for group in quarantined {
-            prepared.quarantined.extend(PreparedQuarantine::all(group, received_at, mint)?);
+            prepared.quarantined.extend(PreparedQuarantine::all(group, received_at, &mut mint)?);
         }
         if prepared.references() > 0 {
             prepared.envelope = Some(prepared.envelope_json());
@@ -197,7 +198,7 @@ impl PreparedCopy {
         key: CopyKey,
         copy: NewCopy,
         at: Timestamp,
-        mint: impl Fn() -> EntryId,
+        mint: &mut impl FnMut() -> EntryId,
     ) -> Result<Self, StoreError> {
         let NewCopy { recipients, direction, domain, demands, edits, matched, fate } = copy;
         let record =
@@ -218,7 +219,7 @@ impl PreparedQuarantine {
     fn all(
         group: NewQuarantined,
         at: Timestamp,
-        mint: impl Fn() -> EntryId,
+        mint: &mut impl FnMut() -> EntryId,
     ) -> Result<Vec<Self>, StoreError> {
         let NewQuarantined {
             recipients,

@@ -138,12 +138,12 @@ impl Writer {
         let operations = ready.len();
         match self.commit(&mut ready) {
             Ok(()) => {
-                for op in ready {
-                    acknowledge(&self.core, op);
-                }
                 let took = self.core.options.clock.monotonic().saturating_sub(begun);
                 if let Some(observer) = &self.core.options.observer {
                     observer.committed(operations, took);
+                }
+                for op in ready {
+                    acknowledge(&self.core, op);
                 }
             }
             // One of them cannot be written: find out which, each by itself.
