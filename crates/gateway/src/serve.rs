@@ -103,6 +103,8 @@ struct Shared {
     delivery: Arc<ArcSwap<DeliverySettings>>,
     connector: Arc<ArcSwap<Connector>>,
     snapshot: Arc<ArcSwap<Snapshot>>,
+    /// Held while a snapshot is built and put in place, so that an older one never follows a newer one.
+    turn: Mutex<()>,
     /// One that was handed in stays for good.
     own_connector: Option<Connector>,
     /// `None` where the resolver was handed in.
@@ -149,6 +151,7 @@ impl Gateway {
             delivery: Arc::new(ArcSwap::from_pointee(settings::delivery(&config, Vec::new()))),
             connector: Arc::new(ArcSwap::from_pointee(connector)),
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
+            turn: Mutex::new(()),
             own_connector,
             resolver: own,
             config: ArcSwap::from_pointee(config),
@@ -255,6 +258,7 @@ impl Gateway {
             Some(_) if config.dns != old.dns => Some(hickory(&config)?),
             Some(_) | None => None,
         };
+        let _turn = self.shared.turn.lock().await;
         let snapshot = background::load(&self.store, &config, self.store.head()).await?;
         let connector = connector(&config, self.shared.own_connector.as_ref()).await;
         let bound = listeners.bind(&config.listeners, &certificate).map_err(address_refused)?;

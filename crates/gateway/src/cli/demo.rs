@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::out::{Ink, colour, inked};
 use super::{Done, Status, Trouble, out};
@@ -41,12 +42,24 @@ pub(crate) async fn run(arguments: Arguments) -> Done {
             demo.admin(),
             demo.config().display()
         ));
-        if tokio::signal::ctrl_c().await.is_err() {
-            progress("Ctrl-C cannot be heard; ending");
-        }
+        ended().await;
     }
     demo.stop().await;
     Ok(status)
+}
+
+/// Returns when somebody wants the demo to end. Where no signal can be heard, that is at once: its folder is removed
+/// by ending, and by nothing else.
+async fn ended() {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
 }
 
 fn text(report: &Report, colour: bool) -> String {
@@ -56,6 +69,12 @@ fn text(report: &Report, colour: bool) -> String {
     };
     let (site, domain) = (width(|row| row.site), width(|row| row.domain));
     let (asked, happened) = (width(|row| &row.asked), width(|row| &row.happened));
+    let columns = ("remote site", "domain", "TLS, and who asked", "what happened");
+    let head = format!(
+        "{:<site$}  {:<domain$}  {:<asked$}  {}",
+        columns.0, columns.1, columns.2, columns.3
+    );
+    text.push_str(&format!("{}\n", inked(&head, Ink::Bold, colour)));
     for row in &report.rows {
         let ink = if !row.wrong.is_empty() {
             Ink::Bad

@@ -83,7 +83,9 @@ impl Background {
         // what was in the store when the gateway was put together may be old by now
         let mut known = self.shared.snapshot.load().revision;
         loop {
-            let revision = self.store.changed_revision(known).await;
+            self.store.changed_revision(known).await;
+            let _turn = self.shared.turn.lock().await;
+            let revision = self.store.head();
             let config = self.shared.config.load_full();
             match load(&self.store, &config, revision).await {
                 Ok(snapshot) => {
