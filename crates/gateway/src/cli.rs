@@ -1,7 +1,7 @@
 //! What a person types: every verb, its arguments and its exit status.
 //!
-//! One file a family of verbs. A verb returns what it found ([`Status`]) or why it could not be done
-//! ([`Trouble`]); only this file turns either into an exit status: 0 done, 1 done but something is wrong,
+//! One file a family of verbs. A verb returns what it found (`Status`) or why it could not be done
+//! (`Trouble`); only this file turns either into an exit status: 0 done, 1 done but something is wrong,
 //! 2 the input could not be used.
 
 mod absent;
