@@ -78,7 +78,9 @@ impl Extensions {
                 self.auth.extend(mechanisms.map(str::to_ascii_uppercase));
             }
             // The length stays, so that nothing else of the answer has to be changed.
-            other if other.len() == 8 && other.starts_with(b"XXXXXXX") => self.starttls_overwritten = true,
+            other if other.len() == 8 && other.starts_with(b"XXXXXXX") => {
+                self.starttls_overwritten = true
+            }
             _ => {}
         }
     }
@@ -116,7 +118,9 @@ mod tests {
     fn b26_starttls_that_was_written_over_is_noticed_and_does_not_count() {
         let offer = offer(b"250-mx.example\r\n250-XXXXXXXA\r\n250 DSN\r\n");
         assert!(offer.starttls_overwritten && !offer.starttls);
-        assert!(!self::offer(b"250-mx.example\r\n250-XEXCH50\r\n250 XXXX\r\n").starttls_overwritten);
+        assert!(
+            !self::offer(b"250-mx.example\r\n250-XEXCH50\r\n250 XXXX\r\n").starttls_overwritten
+        );
     }
 
     #[test]

@@ -542,3 +542,15 @@ fn a37_level_survives_a_crash() {
     });
     invariants::check(&mx.connections(), &attempts, &invariants::Expectations::default()).unwrap();
 }
+
+#[tokio::test]
+async fn a04_field_is_taken_off_before_sending_where_that_is_set() {
+    let setup = Setup { delivery: "strip_tls_level = true", ..Setup::with(require()) };
+    let (mut world, mx) = World::with_site(FakeMx::default(), setup).await;
+    world.expected.strip = true;
+    let attempt = world.send_one("b@d.test").await;
+    attempt.is_sent_tls();
+    assert_eq!(attempt.level, Level::Require);
+    assert!(mx.messages()[0].fields("x-TLSLevel").is_empty());
+    world.finish().await;
+}

@@ -145,3 +145,22 @@ async fn d20_name_of_the_host_is_sent_in_the_handshake() {
     assert!(mx.connections()[0].alpn.is_empty());
     world.finish().await;
 }
+
+/// The row would take the third name; the library wants two labels behind a star, which is the stricter reading.
+#[tokio::test]
+async fn d07_wildcard_that_is_no_whole_label_above_a_domain_waits() {
+    let mut world = World::new().await;
+    let cases = [("part.test", "m*.test"), ("bare.test", "*"), ("whole.test", "*.test")];
+    for (domain, _) in cases {
+        world.dns.set_mx(domain, &[(10, "mx.test")]);
+    }
+    let mx = world.mx("mx.test", FakeMx::default()).await;
+    world.start(verify()).await;
+    for (domain, name) in cases {
+        mx.set(FakeMx::with_cert(Cert::Names(vec![name.to_owned()])), &world.ca);
+        let attempt = world.send_one(&format!("b@{domain}")).await;
+        assert_eq!(attempt.status, "4.7.5", "{name}: {attempt:#?}");
+    }
+    assert!(mx.messages().is_empty());
+    world.finish().await;
+}

@@ -45,19 +45,23 @@ pub(crate) async fn start(wanted: Wanted) -> Running {
     parts.resolver = Some(Arc::new(wanted.dns));
     parts.connector = wanted.connector;
     let gateway = Box::pin(Gateway::start(parts)).await.expect("the gateway starts");
-    let parsed = PolicyDocument::parse_toml(&wanted.policy, "policy.toml")
-        .unwrap_or_else(|problems| panic!("{problems:#?}"));
-    let document = parsed.document.completed(gateway.store().profile());
-    let committed = gateway
-        .store()
-        .commit(None, &document, "the matrix", None)
-        .await
-        .expect("the policy is stored");
-    gateway.wait_for_revision(committed.revision).await;
-    Running { gateway, config, clock: wanted.clock }
+    let running = Running { gateway, config, clock: wanted.clock };
+    running.apply(&wanted.policy).await;
+    running
 }
 
 impl Running {
+    /// Makes a policy file the policy; it is in effect when this returns.
+    pub(crate) async fn apply(&self, policy: &str) {
+        let parsed = PolicyDocument::parse_toml(policy, "policy.toml");
+        let parsed = parsed.unwrap_or_else(|problems| panic!("{problems:#?}"));
+        let store = self.gateway.store();
+        let document = parsed.document.completed(store.profile());
+        let committed = store.commit(None, &document, "the matrix", None).await;
+        let committed = committed.expect("the policy is stored");
+        self.gateway.wait_for_revision(committed.revision).await;
+    }
+
     /// Where it takes mail.
     pub(crate) fn smtp(&self) -> SocketAddr {
         self.gateway.listeners()[0]

@@ -10,6 +10,8 @@ mod c_require;
 mod client;
 mod d_verify;
 mod gateway;
+mod j_sessions;
+mod k_queue;
 mod l_protocol;
 #[path = "../outside/gateway.rs"]
 mod process;

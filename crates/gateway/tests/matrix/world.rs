@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use gatepost_net::tls::Connector;
 use gatepost_policy::evidence::Attempt;
+use gatepost_store::embedded::Embedded;
 use gatepost_store::{Event, Inspect, Journal, ManualClock, QueueEntry, Search};
 use gatepost_testkit::invariants::{self, Expectations};
 use gatepost_testkit::{
@@ -167,6 +168,15 @@ impl World {
         (self.mx(&one, first).await, self.mx(&two, second).await)
     }
 
+    /// Puts up a host that is written as an address, and gives the domain part that means it.
+    pub(crate) async fn literal(&mut self, script: FakeMx) -> (Arc<RunningMx>, String) {
+        let address = self.net.next();
+        let mx = script.start(&address.ip().to_string(), address, &self.ca).await;
+        let mx = Arc::new(mx.expect("the address is free"));
+        self.hosts.push(Arc::clone(&mx));
+        (mx, format!("[{}]", address.ip()))
+    }
+
     /// Puts up a domain whose mail exchanger rustls cannot imitate. None, and a loud line, where the machine lacks the
     /// programs for it.
     pub(crate) async fn weak_site(
@@ -228,6 +238,16 @@ impl World {
              [[outbound_source]]\nnetwork = \"127.0.0.0/8\"\n\n{rules}",
             self.net.port()
         )
+    }
+
+    /// Puts these rules in place of the ones that hold.
+    pub(crate) async fn apply(&self, rules: &str) {
+        self.gateway().apply(&self.policy(rules)).await;
+    }
+
+    /// The store of the running gateway.
+    pub(crate) fn store(&self) -> &Embedded {
+        self.gateway().store()
     }
 
     /// Stops the gateway. The next one starts on its store.
