@@ -369,7 +369,7 @@ async fn a_tool_takes_no_mail_and_hands_none_out() {
 }
 
 #[tokio::test]
-async fn d05_below_the_reserve_no_mail_is_taken_and_queued_mail_still_leaves() {
+async fn below_the_reserve_no_mail_is_taken_and_queued_mail_still_leaves() {
     let bench = Bench::new();
     let store = bench.serve().await;
     let id = bench.put(&store, b"one\r\n").await;

@@ -109,7 +109,7 @@ fn a_rule_below_one_that_takes_its_mail_is_unreachable() {
 }
 
 #[test]
-fn m08_a_rule_below_the_system_rules_is_unreachable() {
+fn a_rule_below_the_system_rules_is_unreachable() {
     let text = format!(
         "{BASE}[[rule]]\nsystem = \"deliver_inbound\"\n[[rule]]\nsystem = \"deliver_outbound\"\n{}",
         rule("")
