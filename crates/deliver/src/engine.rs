@@ -7,7 +7,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 use gatepost_net::{dns::Resolver, tls::Connector};
 use gatepost_policy::snapshot::Snapshot;
 use gatepost_store::{Clock, Dispatch, Enqueue, Lane, Ready};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{observe::Observe, settings::DeliverySettings, worker};
@@ -43,12 +43,19 @@ pub struct Parts {
 /// The delivery engine.
 pub struct Engine {
     pub(crate) parts: Parts,
-    lanes: Mutex<HashMap<Lane, Staff>>,
+    payroll: Mutex<Payroll>,
     /// A worker ended, so that a lane may be short of one.
     vacancy: Notify,
-    connections: Arc<Semaphore>,
     pub(crate) tracker: TaskTracker,
     pub(crate) stop: CancellationToken,
+}
+
+/// Every worker there is.
+#[derive(Default)]
+struct Payroll {
+    lanes: HashMap<Lane, Staff>,
+    /// The workers of all lanes together.
+    workers: usize,
 }
 
 /// The workers of a lane.
@@ -68,15 +75,7 @@ const IDLE: Duration = Duration::from_secs(3600);
 impl Engine {
     /// An engine whose workers run on `tracker` until `stop` is cancelled.
     pub fn new(parts: Parts, tracker: TaskTracker, stop: CancellationToken) -> Arc<Self> {
-        let connections = parts.settings.load().limits.connections;
-        Arc::new(Self {
-            parts,
-            lanes: Mutex::default(),
-            vacancy: Notify::new(),
-            connections: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),
-            tracker,
-            stop,
-        })
+        Arc::new(Self { parts, payroll: Mutex::default(), vacancy: Notify::new(), tracker, stop })
     }
 
     /// Runs until stopped. Attempts in hand are finished by their workers, which the
@@ -100,29 +99,43 @@ impl Engine {
 
     /// Brings a lane's workers up to what its mail deserves.
     fn staff(self: &Arc<Self>, ready: &Ready) {
-        let limit = self.parts.settings.load().limits.per_site.max(1);
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let limits = self.parts.settings.load().limits;
+        let wanted = ready.count.div_ceil(PER_WORKER).min(limits.per_site.max(1));
+        let mut payroll = self.payroll();
+        let Payroll { lanes, workers } = &mut *payroll;
         let staff = lanes.entry(ready.lane.clone()).or_default();
         for _ in 0..staff.waiting.min(ready.count) {
             staff.bell.notify_one();
         }
-        let wanted = ready.count.div_ceil(PER_WORKER).min(limit);
-        while staff.workers < wanted {
-            let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else { break };
+        while staff.workers < wanted && *workers < limits.connections.max(1) {
             staff.workers += 1;
-            self.hire(ready.lane.clone(), permit);
+            *workers += 1;
+            self.hire(ready.lane.clone());
         }
         if staff.workers == 0 {
             lanes.remove(&ready.lane);
         }
     }
 
-    fn hire(self: &Arc<Self>, lane: Lane, permit: OwnedSemaphorePermit) {
+    fn payroll(&self) -> MutexGuard<'_, Payroll> {
+        self.payroll.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts a worker. One that panics has given its claim back, which is due at once:
+    /// its place stays taken for a moment, so that a message which panics every time
+    /// costs little and stops nobody else's.
+    fn hire(self: &Arc<Self>, lane: Lane) {
         let engine = Arc::clone(self);
         self.tracker.spawn(async move {
-            // Leaving the lane must not depend on how the worker ends.
-            let desk = Desk { engine: Arc::clone(&engine), lane: lane.clone(), _permit: permit };
-            worker::run(&engine, &lane).await;
+            let desk = Desk { engine: Arc::clone(&engine), lane: lane.clone() };
+            let work = {
+                let (engine, lane) = (Arc::clone(&engine), lane.clone());
+                async move { worker::run(&engine, &lane).await }
+            };
+            if let Err(error) = engine.tracker.spawn(work).await {
+                tracing::error!(?lane, %error, "a worker failed; its message is tried again");
+                worker::pause(&engine).await;
+            }
             drop(desk);
         });
     }
@@ -130,8 +143,8 @@ impl Engine {
     /// Waits for mail in a lane, with an idle session. `false`: close the session.
     pub(crate) async fn wait_for_mail(&self, lane: &Lane, patience: Duration) -> bool {
         let bell = {
-            let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-            let staff = lanes.entry(lane.clone()).or_default();
+            let mut payroll = self.payroll();
+            let staff = payroll.lanes.entry(lane.clone()).or_default();
             staff.waiting += 1;
             Arc::clone(&staff.bell)
         };
@@ -140,22 +153,22 @@ impl Engine {
             () = self.stop.cancelled() => false,
             () = tokio::time::sleep(patience) => false,
         };
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(staff) = lanes.get_mut(lane) {
+        if let Some(staff) = self.payroll().lanes.get_mut(lane) {
             staff.waiting = staff.waiting.saturating_sub(1);
         }
         rang
     }
 
     fn leave(&self, lane: &Lane) {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(staff) = lanes.get_mut(lane) {
+        let mut payroll = self.payroll();
+        payroll.workers = payroll.workers.saturating_sub(1);
+        if let Some(staff) = payroll.lanes.get_mut(lane) {
             staff.workers = staff.workers.saturating_sub(1);
             if staff.workers == 0 {
-                lanes.remove(lane);
+                payroll.lanes.remove(lane);
             }
         }
-        drop(lanes);
+        drop(payroll);
         self.vacancy.notify_one();
     }
 }
@@ -164,7 +177,6 @@ impl Engine {
 struct Desk {
     engine: Arc<Engine>,
     lane: Lane,
-    _permit: OwnedSemaphorePermit,
 }
 
 impl Drop for Desk {

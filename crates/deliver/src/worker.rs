@@ -103,7 +103,7 @@ async fn next(engine: &Engine, lane: &Lane) -> Option<Claim> {
 }
 
 /// Waits a moment, or until the engine stops.
-async fn pause(engine: &Engine) {
+pub(crate) async fn pause(engine: &Engine) {
     tokio::select! {
         () = engine.stop.cancelled() => {}
         () = tokio::time::sleep(PAUSE) => {}

@@ -135,6 +135,11 @@ struct Writer {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// Whether there is a store in `dir`. Asking makes none.
+pub fn exists(dir: &Path) -> bool {
+    core::Paths::new(dir).database().exists()
+}
+
 /// Opens the store in `dir`, and makes it if it is not there.
 ///
 /// # Errors

@@ -79,7 +79,7 @@ impl Extensions {
             }
             // The length stays, so that nothing else of the answer has to be changed.
             other if other.len() == 8 && other.starts_with(b"XXXXXXX") => {
-                self.starttls_overwritten = true
+                self.starttls_overwritten = true;
             }
             _ => {}
         }

@@ -10,9 +10,6 @@ use super::{Trouble, chain};
 use crate::config::Config;
 use crate::serve::settings::store as store_options;
 
-/// What a folder with a store in it holds. Only asked for, so that looking makes no store.
-const DATABASE: &str = "gatepost.db";
-
 /// Opens the store of a configuration for rows; makes it where there is none.
 pub(crate) async fn open(config: &Config) -> Result<Embedded, Trouble> {
     let options = store_options(config, Arc::new(SystemClock::new()));
@@ -24,7 +21,7 @@ pub(crate) async fn open(config: &Config) -> Result<Embedded, Trouble> {
 
 /// Opens the store where there is one.
 pub(crate) async fn open_existing(config: &Config) -> Result<Option<Embedded>, Trouble> {
-    if config.data_dir.join(DATABASE).exists() { Ok(Some(open(config).await?)) } else { Ok(None) }
+    if embedded::exists(&config.data_dir) { Ok(Some(open(config).await?)) } else { Ok(None) }
 }
 
 /// The policy that holds.
