@@ -11,34 +11,11 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::ArcSwap;
-use gatepost_net::{dns::Resolver, tls::Connector};
-use gatepost_policy::snapshot::Snapshot;
-use gatepost_store::{Clock, Dispatch, Enqueue, Lane, Ready};
+use gatepost_store::{Lane, Ready};
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{observe::Observe, settings::DeliverySettings, worker};
-
-/// What the engine works with.
-pub struct Parts {
-    /// Where the mail is.
-    pub dispatch: Arc<dyn Dispatch>,
-    /// Mints ids for reports.
-    pub enqueue: Arc<dyn Enqueue>,
-    /// Looks hosts up.
-    pub resolver: Arc<dyn Resolver>,
-    /// Does handshakes.
-    pub connector: Arc<ArcSwap<Connector>>,
-    /// The policy.
-    pub snapshot: Arc<ArcSwap<Snapshot>>,
-    /// The settings.
-    pub settings: Arc<ArcSwap<DeliverySettings>>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// Who keeps count.
-    pub observe: Arc<dyn Observe>,
-}
+use crate::{parts::Parts, worker};
 
 /// The delivery engine.
 pub struct Engine {

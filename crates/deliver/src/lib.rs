@@ -15,14 +15,16 @@ mod judge;
 mod luck;
 mod notice;
 mod observe;
+mod parts;
 #[cfg(test)]
 mod samples;
 mod settings;
 mod trial;
 mod worker;
 
-pub use engine::{Engine, Parts};
+pub use engine::Engine;
 pub use observe::Observe;
+pub use parts::Parts;
 pub use settings::{
     DeliverySettings, EnforcedFailure, Limits, PreferTls, PrivateAddresses, TryFallback, TryOn454,
     TrySettings,

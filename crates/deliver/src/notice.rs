@@ -24,7 +24,7 @@ use gatepost_wire::{
 
 use crate::{
     dsn::{self, Kind, Original, Report, Reported},
-    engine::Parts,
+    parts::Parts,
     settings::DeliverySettings,
 };
 

@@ -1,0 +1,31 @@
+//! What the engine and its workers are handed: the seams to everything outside
+//! this crate, each of them shared.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use gatepost_net::{dns::Resolver, tls::Connector};
+use gatepost_policy::snapshot::Snapshot;
+use gatepost_store::{Clock, Dispatch, Enqueue};
+
+use crate::{observe::Observe, settings::DeliverySettings};
+
+/// What the engine works with.
+pub struct Parts {
+    /// Where the mail is.
+    pub dispatch: Arc<dyn Dispatch>,
+    /// Mints ids for reports.
+    pub enqueue: Arc<dyn Enqueue>,
+    /// Looks hosts up.
+    pub resolver: Arc<dyn Resolver>,
+    /// Does handshakes.
+    pub connector: Arc<ArcSwap<Connector>>,
+    /// The policy.
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
+    /// The settings.
+    pub settings: Arc<ArcSwap<DeliverySettings>>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Who keeps count.
+    pub observe: Arc<dyn Observe>,
+}
