@@ -72,7 +72,7 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 }
 
 #[tokio::test]
-async fn d16_a_second_serving_process_is_told_who_holds_the_store() {
+async fn a_second_serving_process_is_told_who_holds_the_store() {
     let bench = Bench::new();
     let first = bench.serve().await;
     let second = open(bench.dir.path(), s::options(&bench.clock), Mode::Serve).await;
