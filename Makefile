@@ -30,9 +30,13 @@ build: setup
 demo: build
 	"$(TARGET)/release/gatepost" demo
 
+# Peers with TLS of the past are a Python script with certificates of openssl; without either, their rows are
+# skipped with a loud line (pydoc3 comes with the whole of Python, which has `ssl`).
 # nextest runs no documentation tests, and the compile-fail guards are such: they run first, on their own.
 test: setup
 	@tools/setup-peers.sh
+	-@tools/need.sh openssl openssl
+	-@python3 -c 'import ssl' 2>/dev/null || tools/need.sh pydoc3 python3
 	cd bench && CARGO_TARGET_DIR="$(TARGET)/bench-tools" cargo check --locked
 	cargo test --workspace --doc --locked
 	@if cargo nextest --version >/dev/null 2>&1; then \

@@ -193,10 +193,11 @@ impl World {
                 self.weak.push(Arc::clone(&peer));
                 Some(peer)
             }
-            Err(error) => {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 eprintln!("SKIPPED: no {weakness:?} peer on this machine: {error}");
                 None
             }
+            Err(error) => panic!("{weakness:?}: {error}"),
         }
     }
 
