@@ -184,3 +184,35 @@ fn long_source_files_are_named() {
         println!("longer than {LONG} lines: {line}");
     }
 }
+
+/// The words of evidence are a promise to operators: each stands in their pages, with its status.
+#[test]
+fn every_word_of_evidence_is_explained_to_operators() {
+    let page = std::fs::read_to_string(root().join("docs/operator/queue-and-evidence.md"))
+        .expect("the page of evidence");
+    for why in gatepost_policy::evidence::Why::ALL {
+        let row = format!("| `{}` | {} | {} |", why.word(), why.status(), why.sentence());
+        assert!(page.contains(&row), "docs/operator/queue-and-evidence.md lacks the row: {row}");
+    }
+}
+
+/// A decision's status is a fact: proposed, accepted, rejected, or superseded by another that exists.
+#[test]
+fn every_decision_has_a_status() {
+    let folder = root().join("docs/adr");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(&folder).expect("docs/adr").flatten() {
+        let text = std::fs::read_to_string(entry.path()).expect("a decision");
+        let line = text.lines().find_map(|line| line.strip_prefix("Status: ")).unwrap_or_default();
+        let status = line.split("  ").next().unwrap_or_default().trim();
+        let known = match status.strip_prefix("superseded by ") {
+            Some(number) => std::fs::read_dir(&folder).expect("docs/adr").flatten().any(|other| {
+                other.file_name().to_string_lossy().starts_with(&format!("{number}-"))
+            }),
+            None => ["proposed", "accepted", "rejected"].contains(&status),
+        };
+        assert!(known, "{}: the status {status:?} is none", entry.path().display());
+        seen += 1;
+    }
+    assert!(seen >= 9, "the decisions are gone");
+}
