@@ -134,10 +134,10 @@ impl Drop for World {
     }
 }
 
-/// An address of loopback that nobody uses.
+/// An address of loopback that nobody uses: on a network of its own, since on 127.0.0.1 any
+/// connection of another test may take the port before the gateway does.
 fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address")
+    gatepost_testkit::Net::new().next()
 }
 
 #[expect(clippy::disallowed_methods, reason = "real processes are waited for by the real clock")]

@@ -32,9 +32,8 @@ impl DnsServer {
     /// # Errors
     /// When the address cannot be bound.
     pub async fn start(zone: FakeDns, address: SocketAddr) -> io::Result<Self> {
-        let udp = UdpSocket::bind(address).await?;
+        let (udp, tcp) = bind(address).await?;
         let address = udp.local_addr()?;
-        let tcp = TcpListener::bind(address).await?;
         let mut tasks = JoinSet::new();
         tasks.spawn(datagrams(udp, zone.clone()));
         tasks.spawn(connections(tcp, zone));
@@ -45,6 +44,19 @@ impl DnsServer {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+}
+
+/// The same port for UDP and TCP. A port that the system picked for one may be taken for the other.
+async fn bind(address: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
+    let mut tries = if address.port() == 0 { 100 } else { 1 };
+    loop {
+        let udp = UdpSocket::bind(address).await?;
+        match TcpListener::bind(udp.local_addr()?).await {
+            Ok(tcp) => return Ok((udp, tcp)),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries > 1 => tries -= 1,
+            Err(error) => return Err(error),
+        }
     }
 }
 
