@@ -234,6 +234,7 @@ fn copy(
         demands,
         edits,
         matched,
+        rule: None,
         fate: Fate::Deliver,
     }
 }

@@ -82,6 +82,7 @@ pub(crate) async fn claimed(store: &Memory, level: Level) -> Claim {
             demands: vec![Demand::new(level, Source::Default)],
             edits: Edits::default(),
             matched: vec![],
+            rule: None,
             fate: Fate::Deliver,
         }],
         quarantined: vec![],

@@ -5,7 +5,7 @@
 //! A [`Staging`] or [`Staged`] that is dropped leaves nothing behind.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, Write as _},
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
@@ -152,7 +152,7 @@ impl Staged {
 impl Spill {
     fn create(spool: &Spool) -> io::Result<Self> {
         let path = spool.dir.join(format!("{}.part", ulid::Ulid::generate()));
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+        let mut file = disk::private().create_new(true).open(&path)?;
         let spill = |file| Self { path: Some(path), file, reserve: spool.reserve, looked_at: 0 };
         match file.write_all(&[0; HEADER]) {
             Ok(()) => Ok(spill(file)),

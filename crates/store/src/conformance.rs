@@ -4,7 +4,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gatepost_policy::{document::PolicyDocument, evidence::Ending};
+use gatepost_policy::{
+    direction::{Direction, Matched},
+    document::PolicyDocument,
+    evidence::Ending,
+};
 use gatepost_wire::timestamp::Timestamp;
 
 use crate::{
@@ -381,13 +385,20 @@ async fn deleted_quarantine_is_gone(store: &Store) {
 
 async fn a_message_without_any_copy_is_remembered(store: &Store) {
     let recipient = s::recipient("anna@partner.example").mailbox;
-    let closed = vec![Closed { recipient, verdict: Verdict::Delete, rule: Some("Bin".into()) }];
+    let closed = vec![Closed {
+        recipient,
+        direction: Direction::Outbound,
+        matched: vec![Matched { rule: "Bin".into(), shadow: false }],
+        verdict: Verdict::Delete,
+        rule: Some("Bin".into()),
+    }];
     let id = store.put(NewMessage { closed, ..store.message() }).await;
     assert!(store.dispatch.ready(store.now()).is_empty());
     assert!(store.inspect.message_bytes(id).await.unwrap().is_none());
     let story = store.inspect.message_show(id).await.unwrap().unwrap();
     let verdict = story.verdicts.first().unwrap();
     assert_eq!((verdict.verdict, verdict.rule.as_deref()), (Verdict::Delete, Some("Bin")));
+    assert_eq!((verdict.direction, verdict.matched.len()), (Some(Direction::Outbound), 1));
 }
 
 async fn a_message_tells_its_story(store: &Store) {

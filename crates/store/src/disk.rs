@@ -1,6 +1,11 @@
 //! The disk under the store: free space, and the flushing of directories.
 
-use std::{fs::File, io, path::Path};
+use std::{
+    fs::{DirBuilder, File, OpenOptions},
+    io,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::Path,
+};
 
 use crate::error::Unhealthy;
 
@@ -33,4 +38,16 @@ pub(crate) fn reserve(path: &Path, asked: Option<u64>) -> io::Result<u64> {
 /// power cut.
 pub(crate) fn flush_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
+}
+
+/// How a file with mail in it is opened for writing: if it is made, nobody but its owner can read it.
+pub(crate) fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).mode(0o600);
+    options
+}
+
+/// Makes a folder, and those above it, for its owner alone. One that is there stays as it is.
+pub(crate) fn make_dir(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }

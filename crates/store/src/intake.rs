@@ -80,7 +80,7 @@ pub(crate) fn verdicts(message: &NewMessage) -> Vec<RecordedVerdict> {
             Fate::Deliver => Verdict::Deliver,
             Fate::Report { reply: _ } => Verdict::Reject,
         },
-        rule: None,
+        rule: copy.rule.clone(),
         matched: copy.matched.clone(),
         demands: copy.demands.clone(),
     });
@@ -92,13 +92,16 @@ pub(crate) fn verdicts(message: &NewMessage) -> Vec<RecordedVerdict> {
         matched: group.matched.clone(),
         demands: group.demands.clone(),
     });
-    let closed = message.closed.iter().map(|Closed { recipient, verdict, rule }| RecordedVerdict {
-        recipients: vec![recipient.to_string()],
-        direction: None,
-        verdict: *verdict,
-        rule: rule.clone(),
-        matched: Vec::new(),
-        demands: Vec::new(),
+    let closed = message.closed.iter().map(|closed| {
+        let Closed { recipient, direction, matched, verdict, rule } = closed;
+        RecordedVerdict {
+            recipients: vec![recipient.to_string()],
+            direction: Some(*direction),
+            verdict: *verdict,
+            rule: rule.clone(),
+            matched: matched.clone(),
+            demands: Vec::new(),
+        }
     });
     copies.chain(quarantined).chain(closed).collect()
 }

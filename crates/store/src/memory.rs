@@ -158,7 +158,8 @@ impl State {
         let mut ids = intake::EntryIds::new(clock);
         let mut mint = || ids.mint(clock);
         for (number, copy) in copies.into_iter().enumerate() {
-            let NewCopy { recipients, direction, domain, demands, edits, matched, fate } = copy;
+            let NewCopy { recipients, direction, domain, demands, edits, matched, rule: _, fate } =
+                copy;
             let key = CopyKey { message: id, number: u32::try_from(number).unwrap_or(u32::MAX) };
             let accepted_at = received_at;
             let record =

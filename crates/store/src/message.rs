@@ -82,6 +82,8 @@ pub struct NewCopy {
     pub edits: Edits,
     /// The rules that matched.
     pub matched: Vec<Matched>,
+    /// The rule that ended the walk; `None` where no rule did.
+    pub rule: Option<String>,
     /// What becomes of it.
     pub fate: Fate,
 }
@@ -128,6 +130,10 @@ pub struct NewQuarantined {
 pub struct Closed {
     /// The address.
     pub recipient: Mailbox,
+    /// Where it is.
+    pub direction: Direction,
+    /// The rules that matched.
+    pub matched: Vec<Matched>,
     /// How the walk of the rules ended.
     pub verdict: Verdict,
     /// The rule that ended it; `None` where no rule did.

@@ -66,12 +66,13 @@ pub(crate) fn copy(recipients: &[&str], demands: Vec<Demand>) -> NewCopy {
         demands,
         edits: Edits { top: b"Received: from x\r\n".to_vec(), cut: vec![4..6, 10..20] },
         matched: vec![Matched { rule: "Enforce TLS".into(), shadow: false }],
+        rule: Some("Deliver Outbound".into()),
         fate: Fate::Deliver,
     }
 }
 
 pub(crate) fn quarantined(recipients: &[&str], expires: Timestamp) -> NewQuarantined {
-    let NewCopy { recipients, direction, domain, demands, edits, matched, fate: _ } =
+    let NewCopy { recipients, direction, domain, demands, edits, matched, rule: _, fate: _ } =
         copy(recipients, vec![require()]);
     let (rule, company) = ("Hold".into(), true);
     NewQuarantined {

@@ -7,7 +7,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Write as _},
     path::{Path, PathBuf},
 };
@@ -289,7 +289,7 @@ impl Appender {
         let number = self.next;
         self.next = self.next.saturating_add(1);
         let path = segment_path(&self.dir, number);
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+        let mut file = disk::private().create_new(true).open(&path)?;
         let begun = file.write_all(&PREAMBLE).and_then(|()| file.sync_data());
         if let Err(error) = begun.and_then(|()| disk::flush_dir(&self.dir)) {
             self.sealed.push((number, 0));

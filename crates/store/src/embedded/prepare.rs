@@ -200,7 +200,8 @@ impl PreparedCopy {
         at: Timestamp,
         mint: &mut impl FnMut() -> EntryId,
     ) -> Result<Self, StoreError> {
-        let NewCopy { recipients, direction, domain, demands, edits, matched, fate } = copy;
+        let NewCopy { recipients, direction, domain, demands, edits, matched, rule: _, fate } =
+            copy;
         let record =
             CopyRecord { direction, domain, demands, edits, matched, fate, accepted_at: at };
         let recipients: Vec<_> =

@@ -6,7 +6,7 @@
 
 use std::{
     collections::HashMap,
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, TryLockError},
     io::{self, Read as _, Seek as _, Write as _},
     path::Path,
 };
@@ -37,13 +37,15 @@ pub(super) struct Opened {
 pub(super) fn open(dir: &Path, options: Options, mode: Mode) -> Result<Opened, OpenError> {
     let paths = Paths::new(dir);
     for path in [dir, &paths.bodies(), &paths.incoming()] {
-        fs::create_dir_all(path).map_err(file(path))?;
+        disk::make_dir(path).map_err(file(path))?;
     }
     let lock = match mode {
         Mode::Serve => Some(lock(&paths)?),
         Mode::Tool => None,
     };
     let reserve = disk::reserve(dir, options.disk_reserve).map_err(file(dir))?;
+    // SQLite makes its other files with the permissions of the first.
+    disk::private().create(true).open(paths.database()).map_err(file(&paths.database()))?;
     let connection = schema::open(&paths.database(), options.profile, options.clock.now())?;
     disk::flush_dir(dir).map_err(file(dir))?;
     let profile = profile(&connection)?;
@@ -81,13 +83,8 @@ pub(super) fn open(dir: &Path, options: Options, mode: Mode) -> Result<Opened, O
 /// Takes the lock, and writes into it who holds it.
 fn lock(paths: &Paths) -> Result<File, OpenError> {
     let path = paths.lock();
-    let mut lock = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(file(&path))?;
+    let mut lock =
+        disk::private().read(true).create(true).truncate(false).open(&path).map_err(file(&path))?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {

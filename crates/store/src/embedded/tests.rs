@@ -470,3 +470,30 @@ async fn a_message_whose_id_is_taken_is_refused_without_harm_to_its_neighbours()
     assert!(store.accepting().is_ok());
     assert_eq!(store.ready(now).first().map(|ready| ready.count), Some(3));
 }
+
+#[tokio::test]
+async fn nobody_else_can_read_what_the_store_holds() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("data");
+    let clock = s::clock();
+    let store = s::serve(&dir, &clock).await;
+    let copies = vec![s::copy(&["anna@partner.example"], vec![s::require()])];
+    for body in [vec![b'x'; 10], vec![b'x'; 2 * crate::body::IN_MEMORY]] {
+        let message = s::message(store.mint(), clock.now());
+        s::put(&store, &body, NewMessage { copies: copies.clone(), ..message }).await;
+    }
+    let mut folders = vec![dir];
+    let mut seen = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap().flatten() {
+            let mode = entry.metadata().unwrap().permissions().mode() & 0o077;
+            assert_eq!(mode, 0, "{} is open to others", entry.path().display());
+            seen += 1;
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            }
+        }
+    }
+    assert!(seen >= 6, "the database, its log, the lock, two folders and two bodies: {seen}");
+}
