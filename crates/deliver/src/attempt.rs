@@ -139,29 +139,48 @@ struct Running<'a> {
     /// No further host may be tried: one spoke about the message under TLS and
     /// was lost, or may have taken it.
     pass_two_closed: bool,
-    uncertain: bool,
+    cut_short: Option<CutShort>,
 }
 
-/// Makes one attempt. `kept` is a session of the same lane that is still open; the
-/// session that comes back can carry the next message.
-pub(crate) async fn run(work: Work<'_>, kept: Option<Live>) -> (Trial, Option<Live>) {
+/// Why an attempt ends before every host was tried.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum CutShort {
+    /// A host may have taken the message.
+    Uncertain,
+    /// The stored message is damaged.
+    Damaged,
+}
+
+/// What an attempt leaves behind.
+pub(crate) struct Ran {
+    /// What was seen.
+    pub trial: Trial,
+    /// A session that can carry the next message.
+    pub live: Option<Live>,
+    /// The stored message is damaged: the store holds it, and there is nothing to settle.
+    pub damaged: bool,
+}
+
+/// Makes one attempt. `kept` is a session of the same lane that is still open.
+pub(crate) async fn run(work: Work<'_>, kept: Option<Live>) -> Ran {
     let mut running = Running {
         work,
         trial: Trial::new(work.claim.copy().recipients.len()),
         candidates: Vec::new(),
         live: None,
         pass_two_closed: false,
-        uncertain: false,
+        cut_short: None,
     };
     running.over_kept(kept).await;
     running.pass_one().await;
     running.pass_two().await;
-    (running.trial, running.live)
+    let Running { trial, live, cut_short, .. } = running;
+    Ran { trial, live, damaged: cut_short == Some(CutShort::Damaged) }
 }
 
 impl<'a> Running<'a> {
     fn is_over(&self) -> bool {
-        self.uncertain || self.trial.is_settled()
+        self.cut_short.is_some() || self.trial.is_settled()
     }
 
     /// Over a session that is still open. One that turns out to be gone is as if it
@@ -303,7 +322,11 @@ impl<'a> Running<'a> {
             self.record(&live, spoken);
             match session {
                 Afterwards::Alive => live.carried = live.carried.saturating_add(1),
-                Afterwards::Uncertain => return self.uncertain = true,
+                Afterwards::Uncertain => return self.cut_short = Some(CutShort::Uncertain),
+                Afterwards::Damaged => {
+                    self.cut_short = Some(CutShort::Damaged);
+                    break;
+                }
                 Afterwards::LostBeforeMail | Afterwards::Lost => return,
             }
         }

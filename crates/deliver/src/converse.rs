@@ -41,6 +41,8 @@ pub(crate) enum Afterwards {
     LostBeforeMail,
     /// It ended within the transaction; the host has no message.
     Lost,
+    /// Nothing was said, because the stored message is damaged: the store holds it now.
+    Damaged,
     /// It ended after the final dot: whether the host has the message is not known,
     /// and trying another host now would invite a duplicate.
     Uncertain,
@@ -52,6 +54,9 @@ pub(crate) async fn transmit<S>(permit: Permit<'_, S>, letter: &Letter<'_>) -> S
     // Read before anything is said: a body that cannot be read sends no envelope.
     let first = match Source::open(letter).await {
         Ok(source) => source,
+        Err(error) if error.is_damage() => {
+            return unreadable(letter, &error, Afterwards::Damaged);
+        }
         Err(error) => return unreadable(letter, &error, Afterwards::Alive),
     };
     let mail = Mail { from: &message.sender, params: &message.params, size: first.size };

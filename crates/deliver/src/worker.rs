@@ -13,7 +13,7 @@ use gatepost_store::{Claim, Fate, Lane, Outcome, Settlement};
 use tokio::sync::Semaphore;
 
 use crate::{
-    attempt::{self, Live, Work},
+    attempt::{self, Live, Ran, Work},
     destination::{self, Destination, Nowhere},
     engine::Engine,
     judge::{Ended, Seen},
@@ -80,7 +80,9 @@ pub(crate) async fn run(engine: &Arc<Engine>, lane: &Lane) {
         let (settlement, left) = deliver(engine, &view, claim, live.take()).await;
         live = reusable(left, &view.settings).await;
         outlook = Some(view);
-        write_down(engine, settlement, &unsettled).await;
+        if let Some(settlement) = settlement {
+            write_down(engine, settlement, &unsettled).await;
+        }
     }
     quit(live).await;
 }
@@ -126,27 +128,28 @@ async fn quit(live: Option<Live>) {
     }
 }
 
-/// One attempt at one message, judged.
+/// One attempt at one message, judged. There is nothing to settle where the stored
+/// message turned out to be damaged: the claim goes back, and the store holds it.
 async fn deliver(
     engine: &Engine,
     view: &Outlook,
     claim: Claim,
     live: Option<Live>,
-) -> (Settlement, Option<Live>) {
+) -> (Option<Settlement>, Option<Live>) {
     if let Fate::Report { reply } = &claim.copy().fate {
         let reply = reply.clone();
-        return (settle(engine, view, claim, &Seen::Report { reply: &reply }).await, live);
+        return (Some(settle(engine, view, claim, &Seen::Report { reply: &reply }).await), live);
     }
     let hosts = match &view.destination {
         Destination::Hosts(hosts) => hosts,
         Destination::Nowhere(nowhere) => {
-            return (settle(engine, view, claim, &Seen::Nowhere(nowhere)).await, live);
+            return (Some(settle(engine, view, claim, &Seen::Nowhere(nowhere)).await), live);
         }
     };
     let plan = match plan(&claim, view, hosts) {
         Ok(plan) => plan,
         Err(broken) => {
-            return (settle(engine, view, claim, &Seen::Nowhere(&broken)).await, live);
+            return (Some(settle(engine, view, claim, &Seen::Nowhere(&broken)).await), live);
         }
     };
     let work = Work {
@@ -158,9 +161,13 @@ async fn deliver(
         observe: &engine.parts.observe,
         plan: &plan,
     };
-    let (trial, live) = attempt::run(work, live).await;
+    let Ran { trial, live, damaged } = attempt::run(work, live).await;
+    if damaged {
+        engine.parts.dispatch.release(claim);
+        return (None, live);
+    }
     let seen = Seen::Hosts { trial: &trial, plan: &plan };
-    (settle(engine, view, claim, &seen).await, live)
+    (Some(settle(engine, view, claim, &seen).await), live)
 }
 
 /// The requirement for each host. A demand that cannot be judged makes the message

@@ -60,7 +60,9 @@ impl Bench {
             observe: &self.observe,
             plan: &plan,
         };
-        run(work, kept).await
+        let Ran { trial, live, damaged } = run(work, kept).await;
+        assert!(!damaged);
+        (trial, live)
     }
 }
 
