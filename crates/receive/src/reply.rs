@@ -3,6 +3,8 @@
 //! What holds: 250 is made from a [`Receipt`]; a new way for a message to end does not build until it has a reply. The texts are
 //! a closed set and say nothing about the inside; what happened is in the log.
 
+use std::io;
+
 use gatepost_store::{Cause, Receipt, StoreError, Unhealthy};
 use gatepost_wire::reply::{EnhancedCode, Reply};
 
@@ -49,17 +51,29 @@ impl From<EndOfData> for Reply {
 
 /// What to say when the store did not do it.
 pub(crate) fn not_stored(error: &StoreError) -> Reply {
-    if let Cause::Unhealthy(why) = &error.cause { unhealthy(why) } else { cannot_store() }
+    match &error.cause {
+        Cause::Unhealthy(why) => unhealthy(why),
+        Cause::File(why) if why.kind() == io::ErrorKind::StorageFull => no_room(),
+        Cause::File(_)
+        | Cause::Database(_)
+        | Cause::Record(_)
+        | Cause::Damaged
+        | Cause::Gone
+        | Cause::NotServing
+        | Cause::Closed => cannot_store(),
+    }
 }
 
 /// What to say when the store takes nothing.
 pub(crate) fn unhealthy(why: &Unhealthy) -> Reply {
     match why {
-        Unhealthy::DiskReserve { .. } => {
-            reply(452, [4, 3, 1], "no room for mail at present; try again")
-        }
+        Unhealthy::DiskReserve { .. } => no_room(),
         Unhealthy::Fault { .. } => cannot_store(),
     }
+}
+
+fn no_room() -> Reply {
+    reply(452, [4, 3, 1], "no room for mail at present; try again")
 }
 
 fn cannot_store() -> Reply {

@@ -43,7 +43,7 @@ pub(crate) const fn verdict(end: &End) -> Verdict {
 }
 
 /// Splits dispositions by the domains of their recipients. `reports` says whether the sender may be told of recipients that were
-/// rejected after the message was taken for others; `expires` is when a quarantined one is deleted.
+/// rejected after the message was taken for others: of inbound mail it never is, since its sender may be forged (SPF could tell); `expires` is when a quarantined one is deleted.
 pub(crate) fn split(
     dispositions: Vec<Disposition>,
     recipients: &[NewRecipient],
@@ -63,7 +63,9 @@ pub(crate) fn split(
         let members = indices.iter().filter_map(|index| recipients.get(*index));
         let fate = match end {
             End::Deliver => Fate::Deliver,
-            End::Reject { reply } if reports => Fate::Report { reply },
+            End::Reject { reply } if reports && direction == Direction::Outbound => {
+                Fate::Report { reply }
+            }
             End::Quarantine { company } => {
                 outcome.quarantined.extend(by_domain(members).into_iter().map(
                     |(domain, recipients)| NewQuarantined {
@@ -84,6 +86,8 @@ pub(crate) fn split(
                 let verdict = verdict(&end);
                 outcome.closed.extend(members.map(|recipient| Closed {
                     recipient: recipient.mailbox.clone(),
+                    direction,
+                    matched: matched.clone(),
                     verdict,
                     rule: decided.clone(),
                 }));
@@ -97,6 +101,7 @@ pub(crate) fn split(
             demands: demands.clone(),
             edits: edits.clone(),
             matched: matched.clone(),
+            rule: decided.clone(),
             fate: fate.clone(),
         }));
     }
@@ -217,6 +222,19 @@ mod tests {
         assert_eq!(strangers.closed.len(), 1);
         assert_eq!(strangers.closed[0].verdict, Verdict::Reject);
         assert_eq!(strangers.closed[0].rule.as_deref(), Some("a rule"));
+    }
+
+    #[test]
+    fn of_inbound_mail_the_rejected_are_only_recorded() {
+        let to = recipients(&["a@one.example", "b@two.example"]);
+        let inbound = |recipient, end| Disposition {
+            direction: Direction::Inbound,
+            ..disposition(&[recipient], end)
+        };
+        let mixed = vec![inbound(0, End::Deliver), inbound(1, reject("550 5.7.1 no"))];
+        let outcome = taken(split(mixed, &to, true, Timestamp::from_millis(0)));
+        assert_eq!((outcome.copies.len(), outcome.closed.len()), (1, 1));
+        assert_eq!(outcome.closed[0].direction, Direction::Inbound);
     }
 
     #[test]

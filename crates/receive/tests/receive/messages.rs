@@ -157,22 +157,22 @@ async fn a_message_that_all_rules_refuse_is_answered_with_the_rules_reply() {
 }
 
 const REJECT_ONE: &str = "[[rule]]\nname = \"one\"\n\
-    conditions = [{ condition = \"recipient\", match = \"matches\", value = \"bad@acme.example\" }]\nfinal_action = \"reject\"\n";
+    conditions = [{ condition = \"recipient\", match = \"matches\", value = [\"bad@acme.example\", \"bad@elsewhere.example\"] }]\nfinal_action = \"reject\"\n";
 
 #[tokio::test]
-async fn one_refused_of_two_is_reported_to_a_source_of_ours() {
+async fn one_refused_of_two_is_reported_to_a_source_of_ours_where_it_is_outbound() {
     let world = World::new(rules(REJECT_ONE)).await;
     id(&world
         .client()
         .await
-        .deliver("a@acme.example", &["bad@acme.example", "anna@acme.example"], MESSAGE)
+        .deliver("a@acme.example", &["bad@elsewhere.example", "anna@acme.example"], MESSAGE)
         .await);
     let claims = world.claims().await;
     let reported: Vec<_> =
         claims.iter().filter(|claim| claim.copy().fate != Fate::Deliver).collect();
     assert_eq!(claims.len(), 2);
     assert_eq!(reported.len(), 1);
-    assert_eq!(reported[0].copy().recipients[0].mailbox.to_string(), "bad@acme.example");
+    assert_eq!(reported[0].copy().recipients[0].mailbox.to_string(), "bad@elsewhere.example");
 }
 
 #[tokio::test]
