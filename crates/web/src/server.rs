@@ -95,13 +95,13 @@ async fn metrics(State(site): State<Site>) -> Response {
     ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response()
 }
 
-/// The API needs a token, and there are no accounts yet; elsewhere there is nothing.
+/// What is open to everybody and not in this version is not found; everything else needs a token, and
+/// there are no accounts yet.
 async fn elsewhere(uri: Uri) -> Problem {
-    let path = uri.path();
-    if path.starts_with("/api/") && path != "/api/openapi.json" {
-        return Problem::unauthorized();
+    match uri.path() {
+        path @ ("/" | "/setup" | "/api/openapi.json") => Problem::not_found(path),
+        _ => Problem::unauthorized(),
     }
-    Problem::not_found(path)
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use clap::Args;
+use gatepost_policy::rules::lint::Finding;
+use serde::Serialize;
 
 use super::{Done, Status, out, policy, store};
 use crate::config::Config;
@@ -23,7 +25,8 @@ pub(crate) async fn run(arguments: Arguments, config: Option<&Path>) -> Done {
     let findings = snapshot.rules.lint();
     let remarks = remarks(&config, profile);
     if json {
-        out::json(&findings)?;
+        let remarks = remarks.iter().map(|text| Entry::Remark(Remark::of(text)));
+        out::json(&remarks.chain(findings.iter().map(Entry::Finding)).collect::<Vec<_>>())?;
     } else {
         let file = config
             .file
@@ -42,6 +45,28 @@ pub(crate) async fn run(arguments: Arguments, config: Option<&Path>) -> Done {
         return Ok(Status::Fine);
     }
     Ok(Status::Wrong)
+}
+
+/// What is odd about the configuration, in the shape of a lint finding.
+#[derive(Serialize)]
+struct Remark<'a> {
+    rule: Option<&'a str>,
+    kind: &'a str,
+    text: &'a str,
+    fix: Option<&'a str>,
+}
+
+impl<'a> Remark<'a> {
+    const fn of(text: &'a str) -> Self {
+        Self { rule: None, kind: "configuration", text, fix: None }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Entry<'a> {
+    Remark(Remark<'a>),
+    Finding(&'a Finding),
 }
 
 /// What is odd about the configuration beside the store it names.

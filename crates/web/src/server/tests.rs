@@ -84,13 +84,14 @@ async fn everything_else_is_closed_or_is_not_there() {
     let requests = [
         "GET /api/v1/queue",
         "PUT /api/v1/policy",
+        "GET /elsewhere",
         "GET /api/openapi.json",
         "GET /",
         "POST /metrics",
     ];
     let answers = ask(Arc::new(Fake::default()), &requests).await;
     let codes: Vec<&str> = answers.iter().map(|answer| answer.split(' ').nth(1).unwrap()).collect();
-    assert_eq!(codes, ["401", "401", "404", "404", "405"]);
+    assert_eq!(codes, ["401", "401", "401", "404", "404", "405"]);
     assert!(answers[0].to_lowercase().contains("www-authenticate: bearer"));
     assert!(
         answers.iter().all(|answer| answer.contains("application/problem+json")),
