@@ -112,6 +112,11 @@ impl Bodies {
         }
     }
 
+    /// A message was not stored: if there is a file of its own for it, it goes.
+    pub(super) fn not_needed(&mut self, message: MessageId) {
+        self.dead.push((message, Place { segment: OWN_FILE, at: 0, record: 0 }));
+    }
+
     /// One row less needs the body.
     pub(super) fn drop_reference(&mut self, message: MessageId) {
         let left = self.live.get(&message).map(|live| live.references.saturating_sub(1));
@@ -156,7 +161,9 @@ impl Bodies {
     /// Files that nobody needs any more: of large bodies, and of sealed segments.
     pub(super) fn take_unneeded(&mut self, dir: &Path) -> Vec<PathBuf> {
         let own = std::mem::take(&mut self.dead).into_iter();
-        let own = own.filter(|(_, place)| place.segment == OWN_FILE);
+        // The id of a message that was refused may be that of one that is needed.
+        let needed = |id: &MessageId| self.place(*id).is_some_and(|at| at.segment == OWN_FILE);
+        let own = own.filter(|(id, place)| place.segment == OWN_FILE && !needed(id));
         let mut files: Vec<_> = own.map(|(id, _)| own_path(dir, id)).collect();
         let empty = |segment: &Segment| segment.sealed && segment.live == 0;
         let gone: Vec<u32> =

@@ -64,6 +64,13 @@ impl Arrival {
         Ok(self.message.write(connection, self.place)?)
     }
 
+    /// It was not stored: a large body that has its place already goes.
+    pub(super) fn discard(&self, core: &Core) {
+        if self.place.is_some_and(|place| place.segment == OWN_FILE) {
+            locked(&core.bodies).not_needed(self.message.id());
+        }
+    }
+
     /// It is committed: it can be sent.
     pub(super) fn apply(self, core: &Core) {
         let Self { message, body, place } = self;
@@ -131,15 +138,19 @@ impl Enqueue for Embedded {
 
 impl Embedded {
     /// Gives a large body its place, off the thread that writes. If the message is
-    /// not committed after that, the file is an orphan, and goes at the next start.
+    /// refused after that, the file goes; after a crash, it goes at the next start.
     async fn keep(&self, spill: Spill, message: Prepared, sum: u32) -> Result<Arrival, StoreError> {
         let Some(header) = message.header(sum)? else {
             return Arrival::small(message, Bytes::new(), 0);
         };
         let envelope = message.envelope.clone().unwrap_or_default();
-        let path = own_path(&self.core.paths().bodies(), message.id());
+        let id = message.id();
+        let path = own_path(&self.core.paths().bodies(), id);
         let kept = blocking(move || spill.keep(&header.bytes(), &envelope, &path)).await?;
-        kept.inspect_err(|error| self.core.bodies_failed("writing a large body", error))?;
+        kept.inspect_err(|error| {
+            self.core.bodies_failed("writing a large body", error);
+            locked(&self.core.bodies).not_needed(id);
+        })?;
         Ok(Arrival::own_file(message, header.record()))
     }
 }

@@ -71,6 +71,22 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     panic!("waited in vain until {what}");
 }
 
+/// Makes the database fail, as a disk does that gives an error.
+async fn break_database(store: &Embedded) {
+    let failed = store.act::<()>(|_, _| {
+        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
+        Err(rusqlite::Error::SqliteFailure(code, None).into())
+    });
+    assert!(failed.await.is_err());
+}
+
+/// As [`break_database`], and it stays so until the clock is moved.
+async fn break_database_for_a_second(store: &Embedded) {
+    break_database(store).await;
+    until("the database is well", async || store.append(Vec::new()).await.is_ok()).await;
+    break_database(store).await;
+}
+
 #[tokio::test]
 async fn a_second_serving_process_is_told_who_holds_the_store() {
     let bench = Bench::new();
@@ -413,6 +429,7 @@ async fn a_segment_that_cannot_be_written_stops_intake_until_a_new_one_can() {
     // Rows are still written.
     store.append(Vec::new()).await.unwrap();
     fs::rename(&away, &bodies).unwrap();
+    bench.clock.advance(Duration::from_secs(1));
     until("it is well again", async || store.accepting().is_ok()).await;
     bench.put(&store, b"two\r\n").await;
     assert_eq!(store.queue_list().await.unwrap().len(), 1);
@@ -496,4 +513,43 @@ async fn nobody_else_can_read_what_the_store_holds() {
         }
     }
     assert!(seen >= 6, "the database, its log, the lock, two folders and two bodies: {seen}");
+}
+
+#[tokio::test]
+async fn a_busy_store_below_its_reserve_writes_rows_again_after_a_fault() {
+    let bench = Bench::new();
+    let options = Options { disk_reserve: Some(u64::MAX), ..s::options(&bench.clock) };
+    let store = open(bench.dir.path(), options, Mode::Serve).await.unwrap();
+    break_database_for_a_second(&store).await;
+    assert!(store.append(Vec::new()).await.is_err());
+    bench.clock.advance(Duration::from_secs(1));
+    let busy = async { while store.append(Vec::new()).await.is_err() {} };
+    tokio::time::timeout(Duration::from_secs(10), busy).await.unwrap();
+    assert!(store.accepting().is_err());
+}
+
+#[tokio::test]
+async fn a_large_body_that_was_refused_is_removed() {
+    let bench = Bench::new();
+    let store = bench.serve().await;
+    let big = vec![b'x'; crate::IN_MEMORY * 2];
+    let kept = bench.put(&store, &big).await;
+    let mut staging = store.stage(None).unwrap();
+    staging.append(&big).unwrap();
+    let copies = vec![s::copy(&["anna@partner.example"], vec![s::require()])];
+    let message = NewMessage { copies, ..s::message(store.mint(), bench.clock.now()) };
+    let id = message.id;
+    // The row is there: the message is refused when its body has its place.
+    store
+        .act(move |connection, _| {
+            let sql = "INSERT INTO message (id, at, sender, subject, size, position, record, json)
+                       VALUES (?1, 0, '', '', 0, 0, 0, '')";
+            connection.execute(sql, [rows::blob(id.ulid())])?;
+            Ok(((), Vec::new()))
+        })
+        .await
+        .unwrap();
+    crate::Enqueue::commit(&store, staging.finish(), message).await.unwrap_err();
+    until("its file is gone", async || bench.bodies().len() == 1).await;
+    assert!(store.message_bytes(kept).await.unwrap().is_some());
 }

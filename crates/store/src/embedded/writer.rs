@@ -73,7 +73,7 @@ pub(super) fn start(
         doubtful: Vec::new(),
         data_version: None,
         since_checkpoint: 0,
-        ticks: 0,
+        tried: None,
     };
     std::thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(&ops))
 }
@@ -89,7 +89,8 @@ pub(super) struct Writer {
     doubtful: Vec<MessageId>,
     data_version: Option<i64>,
     since_checkpoint: usize,
-    ticks: u32,
+    /// When it was last tried to get well again, on the monotonic clock.
+    tried: Option<Duration>,
 }
 
 /// Why a group was not committed.
@@ -229,7 +230,11 @@ impl Writer {
         for op in ops {
             match op {
                 Op::Arrive(arrival, answer) => {
-                    self.doubtful.extend(doubtful.then_some(arrival.message.id()));
+                    if doubtful {
+                        self.doubtful.push(arrival.message.id());
+                    } else {
+                        arrival.discard(&self.core);
+                    }
                     tell(answer, Err(error.clone()));
                 }
                 Op::Depart(mut departure, answer) => {

@@ -4,6 +4,8 @@
 //! to be written and flushed without a fault first. After a full disk that happens
 //! by itself when there is room again.
 
+use std::time::Duration;
+
 use rusqlite::Connection;
 
 use super::{
@@ -15,6 +17,9 @@ use crate::{
     error::StoreError,
     view::{Event, EventKind},
 };
+
+/// Time between two tries to get well again.
+const PROVE_EVERY: Duration = Duration::from_secs(1);
 
 impl Writer {
     pub(super) fn database_failed(&mut self, error: &StoreError) {
@@ -30,42 +35,60 @@ impl Writer {
         self.core.close_readers();
     }
 
-    /// Tries to get well again.
+    /// Tries to get well again, once in a while.
     pub(super) fn prove(&mut self) {
+        let now = self.core.options.clock.monotonic();
+        if self.tried.is_some_and(|at| now.saturating_sub(at) < PROVE_EVERY) {
+            return;
+        }
+        self.tried = Some(now);
+        self.prove_database();
+        self.prove_bodies();
+        self.core.changed.notify_one();
+    }
+
+    /// Rows are written below the reserve too: what was sent has to be written down.
+    fn prove_database(&mut self) {
+        let Some(what) = locked(&self.core.health).database.clone() else { return };
+        match self.reopen() {
+            Ok(connection) => self.connection = Some(connection),
+            Err(error) => {
+                return tracing::warn!(%error, cause = %error.cause, "the reopened database cannot be written either");
+            }
+        }
+        self.data_version = None;
+        self.drop_doubtful();
+        locked(&self.core.health).database = None;
+        tracing::info!(
+            was = what,
+            "the reopened database was written and flushed; it is well again"
+        );
+    }
+
+    fn prove_bodies(&mut self) {
+        let Some(what) = locked(&self.core.health).bodies.clone() else { return };
         match disk::below_reserve(self.core.dir(), self.core.reserve, 0) {
             Ok(None) => {}
             Ok(Some(low)) => return tracing::debug!(%low, "still no room on the disk"),
             Err(error) => return tracing::debug!(%error, "free space is still unknown"),
         }
-        let bodies = locked(&self.core.health).bodies.clone();
-        if let Some(what) = &bodies {
-            if let Err(error) = self.appender.prove() {
-                return tracing::warn!(%error, "a new body segment cannot be written either");
-            }
-            self.note_extents();
-            locked(&self.core.health).bodies = None;
-            tracing::info!(
-                was = what,
-                "a new body segment was written and flushed; bodies are well again"
-            );
+        if let Err(error) = self.appender.prove() {
+            return tracing::warn!(%error, "a new body segment cannot be written either");
         }
-        let database = locked(&self.core.health).database.clone();
-        if let Some(what) = &database {
-            match self.reopen() {
-                Ok(connection) => self.connection = Some(connection),
-                Err(error) => {
-                    return tracing::warn!(%error, cause = %error.cause, "the reopened database cannot be written either");
-                }
-            }
-            self.data_version = None;
-            self.doubtful.clear();
-            locked(&self.core.health).database = None;
-            tracing::info!(
-                was = what,
-                "the reopened database was written and flushed; it is well again"
-            );
+        self.note_extents();
+        locked(&self.core.health).bodies = None;
+        tracing::info!(
+            was = what,
+            "a new body segment was written and flushed; bodies are well again"
+        );
+    }
+
+    /// The messages that were doubtful have no row now: what was kept of large ones goes.
+    fn drop_doubtful(&mut self) {
+        let mut bodies = locked(&self.core.bodies);
+        for message in self.doubtful.drain(..) {
+            bodies.not_needed(message);
         }
-        self.core.changed.notify_one();
     }
 
     /// Opens the database anew, empties its log and writes to it. Messages of which

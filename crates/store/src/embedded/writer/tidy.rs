@@ -20,19 +20,13 @@ use crate::{
     segment::{self, HEADER},
 };
 
-/// Ticks between two tries to get well again.
-const PROVE_EVERY: u32 = 20;
-
 /// Operations after which the log is moved into the database, also under load.
 const CHECKPOINT_AFTER: usize = 2_000;
 
 impl Writer {
     pub(super) fn tidy(&mut self, idle: bool) {
-        if idle {
-            self.ticks = self.ticks.wrapping_add(1);
-        }
         let unwell = locked(&self.core.health).fault().is_some();
-        if unwell && idle && self.ticks.is_multiple_of(PROVE_EVERY) {
+        if unwell {
             self.prove();
         }
         if self.connection.is_none() {
