@@ -130,11 +130,15 @@ impl Index {
         }
     }
 
-    /// A copy's attempt has ended: it is done, or due again at `next`.
+    /// A copy's attempt has ended: it is done, or due again at `next`. One that is
+    /// held by now stays so.
     pub(super) fn settled(&mut self, key: CopyKey, next: Option<Timestamp>) {
         self.wishes.remove(&key);
         match next {
-            Some(next) => self.place(key, next, Place::Later),
+            Some(next) => {
+                let held = self.copies.get(&key).is_some_and(|slot| slot.place == Place::Held);
+                self.place(key, next, if held { Place::Held } else { Place::Later });
+            }
             None => self.remove(key),
         }
     }
@@ -313,6 +317,18 @@ mod tests {
         index.claim(&only.lane, 1, at(0));
         index.hold(only.key);
         index.take_back(only.key);
+        assert!(index.ready(at(99)).is_empty());
+        assert_eq!(index.counts(), (0, 0, 1));
+    }
+
+    #[test]
+    fn what_is_held_stays_so_when_its_attempt_ends() {
+        let mut index = Index::default();
+        let only = entry(1, "a.test", 0);
+        index.insert(only.clone());
+        index.claim(&only.lane, 1, at(0));
+        index.hold(only.key);
+        index.settled(only.key, Some(at(5)));
         assert!(index.ready(at(99)).is_empty());
         assert_eq!(index.counts(), (0, 0, 1));
     }

@@ -1,6 +1,6 @@
 //! Mail that was sent or waits: settlements, and what people ask of the queue.
 
-use gatepost_policy::id::MessageId;
+use gatepost_policy::{evidence::Ending, id::MessageId};
 use gatepost_wire::timestamp::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -63,8 +63,24 @@ impl Departure {
         for (evidence, json) in &self.evidence {
             rows::insert_attempt(connection, self.key.message, evidence, json)?;
         }
+        self.keep_held(connection)?;
         self.next = rows::update_copy(connection, self.key, &self.waiting)?;
         self.notices.iter().try_for_each(|notice| notice.write(connection))
+    }
+
+    /// A copy that is held goes only with those it was delivered to: whatever else the
+    /// attempt ended with, the others stay in it until somebody looks after them.
+    fn keep_held(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        let kept = rows::held_recipients(connection, self.key)?.unwrap_or_default();
+        for recipient in kept {
+            let entry = recipient.entry;
+            let waits = self.waiting.iter().any(|waiting| waiting.entry == entry);
+            let mut ended = self.evidence.iter().map(|(evidence, _)| evidence);
+            if !waits && !ended.any(|e| e.entry == entry && e.ending == Ending::Delivered) {
+                self.waiting.push(recipient);
+            }
+        }
+        Ok(())
     }
 
     /// It is committed: the copy is done, or due again.

@@ -91,6 +91,20 @@ pub(super) fn update_copy(
     Ok(Some(due))
 }
 
+/// Who waits in a copy that is held; `None` if it is not held.
+pub(super) fn held_recipients(
+    connection: &Connection,
+    key: CopyKey,
+) -> Result<Option<Vec<QueuedRecipient>>, StoreError> {
+    let found: Option<String> = connection
+        .prepare_cached(
+            "SELECT recipients FROM copy WHERE message = ?1 AND number = ?2 AND held = 1",
+        )?
+        .query_row(params![blob(key.message.ulid()), key.number], |row| row.get(0))
+        .optional()?;
+    Ok(found.map(|json| serde_json::from_str(&json)).transpose()?)
+}
+
 /// Writes down that a message's copies are kept and not tried.
 pub(super) fn hold_copies(
     connection: &Connection,

@@ -211,6 +211,33 @@ async fn damage_that_delivery_finds_holds_the_message() {
 }
 
 #[tokio::test]
+async fn a_held_message_outlives_the_attempt_that_found_the_damage() {
+    let bench = Bench::new();
+    let store = bench.serve().await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(bench.put(&store, b"one\r\n").await);
+        bench.clock.advance(Duration::from_millis(1));
+    }
+    let now = bench.clock.now();
+    let claims = store.claim(&s::lane("partner.example"), 10, now).await.unwrap();
+    for (claim, how) in claims.into_iter().zip([s::deferred, s::bounced, s::delivered]) {
+        let id = claim.message().id;
+        store
+            .act(move |connection, core| Ok(((), queue::hold_damaged(connection, core, id)?)))
+            .await
+            .unwrap();
+        store.settle(claim.settle(|recipient| how(id, recipient, now))).await.unwrap();
+    }
+    bench.clock.advance(Duration::from_secs(86_400));
+    assert!(store.ready(bench.clock.now()).is_empty());
+    assert_eq!(store.counts().await.unwrap().held, 2);
+    let queued = store.queue_list().await.unwrap();
+    let states: Vec<_> = queued.iter().map(|entry| (entry.message, entry.state)).collect();
+    assert_eq!(states, [(ids[0], EntryState::Held), (ids[1], EntryState::Held)]);
+}
+
+#[tokio::test]
 async fn a_missing_body_file_is_damage_too() {
     let bench = Bench::new();
     let store = bench.serve().await;
