@@ -209,14 +209,30 @@ pub(super) fn hold_damaged(
     let mut statement = connection.prepare_cached("SELECT number FROM copy WHERE message = ?1")?;
     let numbers = statement.query_map(params![rows::blob(message.ulid())], |row| row.get(0))?;
     let numbers: Vec<u32> = numbers.collect::<Result<_, _>>()?;
+    note(connection, core, message, "store.body-damaged")?;
+    Ok(numbers.into_iter().map(|number| Effect::Held(CopyKey { message, number })).collect())
+}
+
+/// Writes down that a copy that was held is whole, and is sent like any other.
+pub(super) fn free(connection: &Connection, core: &Core, key: CopyKey) -> Result<(), StoreError> {
+    tracing::info!(message = %key.message, "a held message is whole again, and is sent");
+    rows::set_held(connection, key, false)?;
+    note(connection, core, key.message, "store.body-whole")
+}
+
+fn note(
+    connection: &Connection,
+    core: &Core,
+    message: MessageId,
+    what: &str,
+) -> Result<(), StoreError> {
     let event = Event {
         at: core.options.clock.now(),
         kind: EventKind::Fault,
         message: Some(message),
         author: None,
-        what: "store.body-damaged".into(),
+        what: what.into(),
         detail: serde_json::Value::Null,
     };
-    journal::insert(connection, &event)?;
-    Ok(numbers.into_iter().map(|number| Effect::Held(CopyKey { message, number })).collect())
+    journal::insert(connection, &event)
 }

@@ -2,10 +2,12 @@
 //!
 //! Sealed segments have a row and are believed; of the others, the record of every
 //! row is checked. A record without a row was never acknowledged and goes. A row
-//! whose record is damaged is kept, reported and never sent.
+//! whose record is damaged is kept, reported and never sent, until a later start
+//! finds the record whole. A file that cannot be read is no damage: the store does
+//! not open before it can.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     fs::{self, File, TryLockError},
     io::{self, Read as _, Seek as _, Write as _},
     path::Path,
@@ -23,7 +25,7 @@ use super::{
 };
 use crate::{
     disk,
-    error::StoreError,
+    error::{Cause, StoreError},
     segment::{self, Check},
 };
 
@@ -74,6 +76,7 @@ pub(super) fn open(dir: &Path, options: Options, mode: Mode) -> Result<Opened, O
         queue::hold_damaged(&connection, &core, message)?;
     }
     if mode == Mode::Serve {
+        free_readable(&connection, &core)?;
         let mut index = locked(&core.index);
         rows::load_entries(&connection, None)?.into_iter().for_each(|entry| index.insert(entry));
     }
@@ -132,9 +135,15 @@ fn recover_bodies(
         if there && believed {
             continue;
         }
-        let file_of = || File::open(place.path(&dir, message)).ok();
-        let file = open_files.entry(place.segment).or_insert_with(file_of);
-        let good = there && file.as_ref().is_some_and(|file| is_good(file, message, place));
+        let path = place.path(&dir, message);
+        let opened = match open_files.entry(place.segment) {
+            Entry::Occupied(opened) => opened.into_mut(),
+            Entry::Vacant(free) => free.insert(open_if_there(&path).map_err(file(&path))?),
+        };
+        let good = match opened {
+            Some(opened) if there => is_good(opened, message, place).map_err(file(&path))?,
+            Some(_) | None => false,
+        };
         if !good {
             damaged.push(message);
         }
@@ -170,15 +179,39 @@ fn forget_segments(
     Ok(())
 }
 
-fn is_good(file: &File, message: MessageId, place: Place) -> bool {
-    match segment::check(file, place.expected(message)) {
-        Ok(Check::Good(_)) => true,
-        Ok(Check::Damaged) => false,
-        Err(error) => {
-            tracing::error!(%message, %error, "body cannot be read");
-            false
+fn open_if_there(path: &Path) -> io::Result<Option<File>> {
+    match File::open(path) {
+        Ok(opened) => Ok(Some(opened)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_good(opened: &File, message: MessageId, place: Place) -> io::Result<bool> {
+    Ok(matches!(segment::check(opened, place.expected(message))?, Check::Good(_)))
+}
+
+/// Lets copies go that were held and whose row and record read well by now.
+fn free_readable(connection: &Connection, core: &Core) -> Result<(), StoreError> {
+    let dir = core.paths().bodies();
+    for key in rows::held_copies(connection)? {
+        let message = key.message;
+        let Some(place) = locked(&core.bodies).place(message) else { continue };
+        match rows::load_copy(connection, key) {
+            Ok(Some(_)) => {}
+            Ok(None) | Err(StoreError { cause: Cause::Record(_), .. }) => continue,
+            Err(error) => return Err(error),
+        }
+        let good = open_if_there(&place.path(&dir, message))
+            .and_then(|opened| opened.map_or(Ok(false), |opened| is_good(&opened, message, place)));
+        match good {
+            Ok(true) => queue::free(connection, core, key)?,
+            Ok(false) => {}
+            // It is held already, and stays so.
+            Err(error) => tracing::warn!(%message, %error, "held body cannot be read"),
         }
     }
+    Ok(())
 }
 
 fn load_bodies(connection: &Connection, found: &mut Bodies) -> Result<(), StoreError> {

@@ -115,6 +115,28 @@ pub(super) fn hold_copies(
         .map(|_| ())
 }
 
+/// The copies that are held.
+pub(super) fn held_copies(connection: &Connection) -> Result<Vec<CopyKey>, rusqlite::Error> {
+    connection
+        .prepare("SELECT message, number FROM copy WHERE held = 1")?
+        .query_map([], |row| Ok(CopyKey { message: message_id(row, 0)?, number: row.get(1)? }))?
+        .collect()
+}
+
+/// Writes down whether a copy is kept and not tried.
+pub(super) fn set_held(
+    connection: &Connection,
+    key: CopyKey,
+    held: bool,
+) -> Result<(), rusqlite::Error> {
+    connection
+        .execute(
+            "UPDATE copy SET held = ?3 WHERE message = ?1 AND number = ?2",
+            params![blob(key.message.ulid()), key.number, held],
+        )
+        .map(|_| ())
+}
+
 /// Writes an attempt down. One that is there already stays as it is, so that it
 /// can be written again when nobody knows whether it was.
 pub(super) fn insert_attempt(

@@ -238,6 +238,49 @@ async fn a_held_message_outlives_the_attempt_that_found_the_damage() {
 }
 
 #[tokio::test]
+async fn a_body_file_that_cannot_be_read_is_no_damage() {
+    let bench = Bench::new();
+    let store = bench.serve().await;
+    let id = bench.put(&store, b"one\r\n").await;
+    store.close().await;
+    drop(store);
+    let segment = bench.bodies().pop().unwrap();
+    let away = bench.dir.path().join("away");
+    fs::rename(&segment, &away).unwrap();
+    fs::create_dir(&segment).unwrap();
+    let refused = open(bench.dir.path(), s::options(&bench.clock), Mode::Serve).await;
+    let error = refused.err().unwrap();
+    assert!(matches!(&error, OpenError::File { path, .. } if *path == segment), "{error}");
+    fs::remove_dir(&segment).unwrap();
+    fs::rename(&away, &segment).unwrap();
+    let store = bench.serve().await;
+    assert_eq!(s::claim_one(&store, "partner.example", bench.clock.now()).await.message().id, id);
+}
+
+#[tokio::test]
+async fn a_held_message_whose_record_is_whole_again_is_sent() {
+    let bench = Bench::new();
+    let store = bench.serve().await;
+    let id = bench.put(&store, b"one\r\n").await;
+    store.close().await;
+    drop(store);
+    let segment = bench.bodies().pop().unwrap();
+    let whole = fs::read(&segment).unwrap();
+    fs::write(&segment, b"other").unwrap();
+    let store = bench.serve().await;
+    assert_eq!(store.counts().await.unwrap().held, 1);
+    store.close().await;
+    drop(store);
+    fs::write(&segment, &whole).unwrap();
+    let store = bench.serve().await;
+    assert_eq!(store.counts().await.unwrap().held, 0);
+    assert_eq!(s::claim_one(&store, "partner.example", bench.clock.now()).await.message().id, id);
+    let events = store.events(None).await.unwrap();
+    let told: Vec<_> = events.iter().map(|event| event.what.as_str()).collect();
+    assert_eq!(told, ["store.body-damaged", "store.body-whole"]);
+}
+
+#[tokio::test]
 async fn a_missing_body_file_is_damage_too() {
     let bench = Bench::new();
     let store = bench.serve().await;
