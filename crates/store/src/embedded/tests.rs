@@ -623,3 +623,15 @@ async fn a_large_body_that_was_refused_is_removed() {
     until("its file is gone", async || bench.bodies().len() == 1).await;
     assert!(store.message_bytes(kept).await.unwrap().is_some());
 }
+
+#[tokio::test]
+async fn nothing_is_taken_or_handed_out_once_the_thread_that_writes_has_panicked() {
+    let bench = Bench::new();
+    let store = bench.serve().await;
+    bench.put(&store, b"one\r\n").await;
+    let panicked = store.act::<()>(|_, _| panic!("as a defect would")).await.unwrap_err();
+    assert_eq!(panicked.certainty, crate::Certainty::Unknown);
+    until("it is known", async || store.accepting().is_err()).await;
+    let claimed = store.claim(&s::lane("partner.example"), 1, bench.clock.now()).await;
+    assert!(matches!(claimed.unwrap_err().cause, Cause::Unhealthy(Unhealthy::Fault { .. })));
+}

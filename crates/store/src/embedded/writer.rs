@@ -75,7 +75,29 @@ pub(super) fn start(
         since_checkpoint: 0,
         tried: None,
     };
-    std::thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(&ops))
+    std::thread::Builder::new().name("store-writer".into()).spawn(move || {
+        let mut end = End { core: Arc::clone(&writer.core), orderly: false };
+        writer.run(&ops);
+        end.orderly = true;
+    })
+}
+
+/// Makes a panic of the thread known: nothing can be written down any more, so
+/// nothing is taken and nothing handed out.
+struct End {
+    core: Arc<Core>,
+    orderly: bool,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if !self.orderly {
+            let what = "the thread that writes the store has panicked";
+            tracing::error!("{what}; no mail is taken or sent until the next start");
+            locked(&self.core.health).database = Some(what.into());
+            self.core.changed.notify_one();
+        }
+    }
 }
 
 pub(super) struct Writer {
