@@ -84,7 +84,10 @@ pub(crate) async fn run(engine: &Arc<Engine>, lane: &Lane) {
             write_down(engine, settlement, &unsettled).await;
         }
     }
-    quit(live).await;
+    if let Some(live) = live {
+        // The place in the lane is free at once, however long the host takes to say goodbye.
+        engine.tracker.spawn(live.quit());
+    }
 }
 
 async fn next(engine: &Engine, lane: &Lane) -> Option<Claim> {
