@@ -635,3 +635,38 @@ async fn nothing_is_taken_or_handed_out_once_the_thread_that_writes_has_panicked
     let claimed = store.claim(&s::lane("partner.example"), 1, bench.clock.now()).await;
     assert!(matches!(claimed.unwrap_err().cause, Cause::Unhealthy(Unhealthy::Fault { .. })));
 }
+
+#[tokio::test]
+async fn mail_whose_sender_gave_up_before_it_was_written_is_dropped() {
+    let bench = Bench::new();
+    let store = bench.serve().await;
+    let (go, wait) = mpsc::channel::<()>();
+    let (begun, mut begins) = tokio::sync::mpsc::unbounded_channel();
+    let mut busy = tokio::task::JoinSet::new();
+    let writes = store.clone();
+    busy.spawn(async move {
+        let work = move |_: &rusqlite::Connection, _: &Core| {
+            begun.send(()).ok();
+            wait.recv().ok();
+            Ok(((), Vec::new()))
+        };
+        writes.act(work).await
+    });
+    begins.recv().await.unwrap();
+    for body in [vec![b'x'; 10], vec![b'x'; crate::IN_MEMORY * 2]] {
+        let mut staging = store.stage(None).unwrap();
+        staging.append(&body).unwrap();
+        let copies = vec![s::copy(&["anna@partner.example"], vec![s::require()])];
+        let message = NewMessage { copies, ..s::message(store.mint(), bench.clock.now()) };
+        let commit = crate::Enqueue::commit(&store, staging.finish(), message);
+        tokio::time::timeout(Duration::from_millis(300), commit).await.unwrap_err();
+    }
+    drop(go);
+    busy.join_next().await.unwrap().unwrap().unwrap();
+    store.append(Vec::new()).await.unwrap();
+    assert!(store.queue_list().await.unwrap().is_empty());
+    until("no large body is left", async || {
+        bench.bodies().iter().all(|path| path.extension().is_some_and(|end| end == "segment"))
+    })
+    .await;
+}

@@ -150,7 +150,7 @@ impl Writer {
         let owed = std::mem::take(&mut self.owed).into_iter();
         let mut all: Vec<Op> =
             owed.map(|departure| Op::Depart(Box::new(departure), None)).collect();
-        all.extend(group);
+        all.extend(group.into_iter().filter_map(|op| self.still_wanted(op)));
         let (mut ready, blocked) = self.flush_bodies(all);
         if let Some((ops, error)) = blocked {
             self.refuse(ops, &error);
@@ -177,6 +177,18 @@ impl Writer {
                 self.refuse(ready, &error);
             }
         }
+    }
+
+    /// The operation, unless it is mail whose sender has been told to try again.
+    fn still_wanted(&self, op: Op) -> Option<Op> {
+        if let Op::Arrive(arrival, answer) = &op
+            && answer.is_closed()
+        {
+            tracing::warn!(message = %arrival.message.id(), "nobody waits for this message to be stored any more; it is dropped");
+            arrival.discard(&self.core);
+            return None;
+        }
+        Some(op)
     }
 
     fn write_singly(&mut self, group: Vec<Op>) {
