@@ -47,7 +47,18 @@ pub(crate) fn private() -> OpenOptions {
     options
 }
 
-/// Makes a folder, and those above it, for its owner alone. One that is there stays as it is.
+/// Makes a folder, and those above it, for its owner alone, and flushes what it was
+/// made in. One that is there stays as it is.
 pub(crate) fn make_dir(dir: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+    let missing: Vec<&Path> = dir.ancestors().take_while(|path| is_missing(path)).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    for made in missing {
+        let parent = made.parent().filter(|parent| !parent.as_os_str().is_empty());
+        flush_dir(parent.unwrap_or_else(|| Path::new(".")))?;
+    }
+    Ok(())
+}
+
+fn is_missing(path: &Path) -> bool {
+    !path.as_os_str().is_empty() && !path.exists()
 }

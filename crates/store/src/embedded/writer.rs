@@ -71,6 +71,7 @@ pub(super) fn start(
         appender,
         owed: Vec::new(),
         doubtful: Vec::new(),
+        keeps_files: false,
         data_version: None,
         since_checkpoint: 0,
         tried: None,
@@ -109,6 +110,9 @@ pub(super) struct Writer {
     /// Messages of which nobody knows whether they were written, and which nobody
     /// was told are.
     doubtful: Vec<MessageId>,
+    /// Nothing is removed until the next start, which reads the rows again: nobody knows
+    /// which files they point to.
+    keeps_files: bool,
     data_version: Option<i64>,
     since_checkpoint: usize,
     /// When it was last tried to get well again, on the monotonic clock.

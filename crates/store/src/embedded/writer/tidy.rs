@@ -4,7 +4,7 @@
 use std::{fs, io};
 
 use gatepost_policy::id::MessageId;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::{
     super::{
@@ -16,7 +16,7 @@ use super::{
     Op, Writer, sort,
 };
 use crate::{
-    error::StoreError,
+    error::{Certainty, StoreError},
     segment::{self, HEADER},
 };
 
@@ -91,6 +91,9 @@ impl Writer {
 
     /// Removes files that nobody needs, and empties a segment that is nearly empty.
     fn clean_up(&mut self) {
+        if self.keeps_files {
+            return;
+        }
         let dir = self.core.paths().bodies();
         let (files, sparse) = {
             let mut bodies = locked(&self.core.bodies);
@@ -142,16 +145,13 @@ impl Writer {
             self.core.bodies_failed("copying bodies to a new segment", error);
         })?;
         let Some(connection) = &self.connection else { return Ok(()) };
-        connection.execute_batch("BEGIN IMMEDIATE")?;
-        for ((message, _, _), place) in found.iter().zip(&places) {
-            connection.execute(
-                "UPDATE message SET segment = ?2, position = ?3 WHERE id = ?1",
-                params![rows::blob(message.ulid()), place.segment, rows::signed(place.at)],
-            )?;
-        }
-        if let Err(error) = connection.execute_batch("COMMIT") {
-            let error = StoreError::unknown(error);
-            self.database_failed(&error);
+        let moved: Vec<_> = found.iter().map(|(message, _, _)| *message).zip(&places).collect();
+        if let Err(error) = point_to(connection, &moved) {
+            if error.certainty == Certainty::Unknown {
+                // The rows may point to either segment after the database was reopened, so both stay.
+                self.keeps_files = true;
+                self.database_failed(&error);
+            }
             return Err(error);
         }
         let mut live = locked(&self.core.bodies);
@@ -166,4 +166,21 @@ impl Writer {
         );
         Ok(())
     }
+}
+
+/// Points the rows of messages to where their bodies are now, all of them or none.
+fn point_to(connection: &Connection, moved: &[(MessageId, &Place)]) -> Result<(), StoreError> {
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let updated = moved.iter().try_for_each(|(message, place)| {
+        let row = params![rows::blob(message.ulid()), place.segment, rows::signed(place.at)];
+        let update = "UPDATE message SET segment = ?2, position = ?3 WHERE id = ?1";
+        connection.execute(update, row).map(|_| ())
+    });
+    if let Err(error) = updated {
+        if let Err(error) = connection.execute_batch("ROLLBACK") {
+            tracing::warn!(%error, "a transaction was not rolled back");
+        }
+        return Err(error.into());
+    }
+    connection.execute_batch("COMMIT").map_err(StoreError::unknown)
 }
