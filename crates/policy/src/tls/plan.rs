@@ -75,12 +75,15 @@ pub fn plan(input: PlanInput<'_>) -> Result<Plan, Broken> {
     Ok(Plan { attempts })
 }
 
-/// The demands that hold on the way to a host. A route's own level stands in for
-/// the default; what a rule or a sender demanded holds beside it.
+/// The demands that hold on the way to a host. A route's own level stands in for a
+/// default that demands nothing; whatever demands TLS holds beside it, since nothing
+/// that is added may loosen.
 pub fn with_route(demands: &[Demand], host: &NextHop) -> Vec<Demand> {
     let Some(level) = host.route_level else { return demands.to_vec() };
     let route = Demand::new(level, Source::Route { host: host.host.clone() });
-    let said = demands.iter().filter(|demand| demand.source != Source::Default).cloned();
+    let stands_in =
+        |demand: &Demand| demand.source == Source::Default && !demand.level().is_enforced();
+    let said = demands.iter().filter(|demand| !stands_in(demand)).cloned();
     said.chain([route]).collect()
 }
 
@@ -167,6 +170,10 @@ mod tests {
         let on_route = planned(&[default], UnknownLevel::Require, hop(Some(Level::Try))).unwrap();
         let Requirement::Opportunistic(on_route) = on_route else { panic!("enforced") };
         assert_eq!(on_route.preference(), Preference::Try);
+
+        let default = Demand::new(Level::Require, Source::Default);
+        let on_route = planned(&[default], UnknownLevel::Require, hop(Some(Level::Try))).unwrap();
+        assert!(on_route.is_enforced(), "a route loosens no default that demands TLS");
 
         let rule = by_rule(Asked::Level(Level::Require));
         let on_route = planned(&[rule], UnknownLevel::Require, hop(Some(Level::Plain))).unwrap();
