@@ -156,7 +156,7 @@ async fn a_claimed_message_is_not_claimed_twice(store: &Store) {
     let lane = s::lane("partner.example");
     assert!(store.dispatch.claim(&lane, 10, store.now()).await.unwrap().is_empty());
     assert!(store.dispatch.ready(store.now()).is_empty());
-    assert_eq!(store.dispatch.next_due(), None);
+    assert_eq!(store.dispatch.next_due(Timestamp::from_millis(0)), None);
     assert_eq!(store.inspect.counts().await.unwrap().sending, 1);
     let queue = store.inspect.queue_list().await.unwrap();
     assert_eq!(queue.first().map(|entry| entry.state), Some(EntryState::Sending));
@@ -192,7 +192,10 @@ async fn a_settled_recipient_is_gone_and_a_deferred_one_waits(store: &Store) {
     let last = queue.first().and_then(|entry| entry.last.clone()).unwrap();
     assert_eq!(last.status, "4.7.4");
     assert!(last.text.unwrap().contains("does not offer STARTTLS"));
-    assert_eq!(store.dispatch.next_due(), Some(at.plus(Duration::from_secs(300))));
+    assert_eq!(
+        store.dispatch.next_due(Timestamp::from_millis(0)),
+        Some(at.plus(Duration::from_secs(300)))
+    );
     assert!(store.dispatch.ready(at).is_empty());
     store.clock.advance(Duration::from_secs(300));
     let claim = store.claim("partner.example").await;
@@ -200,7 +203,7 @@ async fn a_settled_recipient_is_gone_and_a_deferred_one_waits(store: &Store) {
     let settlement = claim.settle(|recipient| s::delivered(id, recipient, store.now()));
     store.dispatch.settle(settlement).await.unwrap();
     assert!(store.inspect.queue_list().await.unwrap().is_empty());
-    assert_eq!(store.dispatch.next_due(), None);
+    assert_eq!(store.dispatch.next_due(Timestamp::from_millis(0)), None);
 }
 
 async fn a_settlement_keeps_its_evidence(store: &Store) {
@@ -277,7 +280,7 @@ async fn a_retry_during_an_attempt_takes_effect_when_it_ends(store: &Store) {
     assert_eq!(store.inspect.retry(&Selection::All, "root", None).await.unwrap(), 1);
     assert!(store.dispatch.ready(store.now()).is_empty());
     store.dispatch.settle(claim.settle(|r| s::deferred(id, r, store.now()))).await.unwrap();
-    assert_eq!(store.dispatch.next_due(), Some(store.now()));
+    assert_eq!(store.dispatch.next_due(Timestamp::from_millis(0)), Some(store.now()));
     assert_eq!(store.claim("partner.example").await.copy().attempts, 1);
 }
 

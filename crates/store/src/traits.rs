@@ -56,8 +56,8 @@ pub trait Dispatch: Send + Sync {
     /// Lanes with copies that are due at `now`, and how many.
     fn ready(&self, now: Timestamp) -> Vec<Ready>;
 
-    /// When the next copy that nobody holds is due. It may be in the past.
-    fn next_due(&self) -> Option<Timestamp>;
+    /// When the next copy that nobody holds is due, of those due later than `after`.
+    fn next_due(&self, after: Timestamp) -> Option<Timestamp>;
 
     /// Returns after something became due, or was made due earlier. A change
     /// since the last call is not missed; one waiter at a time is told.

@@ -28,8 +28,8 @@ impl Dispatch for Embedded {
         locked(&self.core.index).ready(now)
     }
 
-    fn next_due(&self) -> Option<Timestamp> {
-        locked(&self.core.index).next_due()
+    fn next_due(&self, after: Timestamp) -> Option<Timestamp> {
+        locked(&self.core.index).next_due(after)
     }
 
     async fn changed(&self) {

@@ -4,9 +4,14 @@
 //! among those that come later, among its lane's due ones, in somebody's hand, or
 //! held. What a claim takes is written nowhere.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
 
+use gatepost_policy::id::MessageId;
 use gatepost_wire::timestamp::Timestamp;
+use ulid::Ulid;
 
 use crate::{
     claim::{CopyKey, Lane, Ready},
@@ -89,10 +94,12 @@ impl Index {
     }
 
     /// When the next copy that nobody holds is due.
-    pub(super) fn next_due(&self) -> Option<Timestamp> {
+    pub(super) fn next_due(&self, after: Timestamp) -> Option<Timestamp> {
+        let first = CopyKey { message: MessageId::from_ulid(Ulid::from_parts(0, 0)), number: 0 };
+        let from = (after.plus(Duration::from_millis(1)), first);
         let due = self.ready.iter().filter_map(|lane| self.lanes.get(lane));
-        let due = due.filter_map(|due| due.copies.first());
-        due.chain(self.later.first()).map(|(at, _)| *at).min()
+        let due = due.filter_map(|due| due.copies.range(from..).next());
+        due.chain(self.later.range(from..).next()).map(|(at, _)| *at).min()
     }
 
     /// Takes due copies of a lane into somebody's hand, longest due first.
@@ -264,9 +271,8 @@ impl Index {
 
 #[cfg(test)]
 mod tests {
-    use gatepost_policy::{direction::Direction, id::MessageId};
+    use gatepost_policy::direction::Direction;
     use gatepost_wire::address::AddressDomain;
-    use ulid::Ulid;
 
     use super::*;
 
@@ -291,7 +297,8 @@ mod tests {
         index.insert(late.clone());
         index.insert(early.clone());
         assert!(index.ready(at(9)).is_empty());
-        assert_eq!(index.next_due(), Some(at(10)));
+        assert_eq!(index.next_due(at(0)), Some(at(10)));
+        assert_eq!(index.next_due(at(10)), Some(at(20)), "what is due already hides nothing");
         assert_eq!(index.ready(at(10)).first().map(|r| r.count), Some(1));
         assert_eq!(index.ready(at(20)).first().map(|r| r.count), Some(2));
         assert_eq!(index.claim(&early.lane, 9, at(20)), [early.key, late.key]);

@@ -58,10 +58,10 @@ impl Dispatch for Memory {
         ready
     }
 
-    fn next_due(&self) -> Option<Timestamp> {
+    fn next_due(&self, after: Timestamp) -> Option<Timestamp> {
         let state = self.state();
         let free = state.copies.values().filter(|copy| !copy.in_hand);
-        free.filter_map(|copy| queue::due(&copy.recipients)).min()
+        free.filter_map(|copy| queue::due(&copy.recipients)).filter(|due| *due > after).min()
     }
 
     async fn changed(&self) {

@@ -18,8 +18,9 @@ use crate::{
     view::{Event, EventKind},
 };
 
-/// Time between two tries to get well again.
-const PROVE_EVERY: Duration = Duration::from_secs(1);
+/// Time from a fault to the first try to get well again, and between two tries: a disk
+/// that has failed is left alone for a moment, and whoever watches sees that it did.
+const PROVE_EVERY: Duration = Duration::from_secs(5);
 
 impl Writer {
     pub(super) fn database_failed(&mut self, error: &StoreError) {
@@ -38,12 +39,17 @@ impl Writer {
     /// Tries to get well again, once in a while.
     pub(super) fn prove(&mut self) {
         let now = self.core.options.clock.monotonic();
-        if self.tried.is_some_and(|at| now.saturating_sub(at) < PROVE_EVERY) {
+        let waited = self.tried.is_some_and(|at| now.saturating_sub(at) >= PROVE_EVERY);
+        if !waited {
+            self.tried.get_or_insert(now);
             return;
         }
         self.tried = Some(now);
         self.prove_database();
         self.prove_bodies();
+        if locked(&self.core.health).fault().is_none() {
+            self.tried = None;
+        }
         self.core.changed.notify_one();
     }
 
