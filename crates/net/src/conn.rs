@@ -180,7 +180,8 @@ impl Ready {
         let Self { stream, target, timeouts, helo } = self;
         let (stream, record) = tls.handshake(stream, &target, timeouts.tls, requirement).await?;
         let mut line = Line::new(Io::tls(stream), target, timeouts);
-        let extensions = introduce(&mut line, Stage::Tls, &helo).await?;
+        // One code for one cause, whatever the host said (`tls-delivery.md` 5.5).
+        let extensions = introduce(&mut line, Stage::Tls, &helo).await.map_err(bad_reply)?;
         Ok(Conn { line, extensions, security: Secured { record } })
     }
 }
