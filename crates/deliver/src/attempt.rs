@@ -175,7 +175,9 @@ pub(crate) async fn run(work: Work<'_>, kept: Option<Live>) -> Ran {
     running.pass_one().await;
     running.pass_two().await;
     let Running { trial, live, cut_short, .. } = running;
-    Ran { trial, live, damaged: cut_short == Some(CutShort::Damaged) }
+    // What a host has settled already must be written down, damaged or not.
+    let damaged = cut_short == Some(CutShort::Damaged) && !trial.has_settled();
+    Ran { trial, live, damaged }
 }
 
 impl<'a> Running<'a> {
@@ -189,6 +191,13 @@ impl<'a> Running<'a> {
         let Some(mut live) = kept else { return };
         let planned = self.work.plan.iter().find(|(hop, _)| *hop == live.hop);
         let Some((_, requirement)) = planned else { return live.quit().await };
+        let clear = match &live.session {
+            Session::Clear(conn) => conn.clear_because(),
+            Session::Secured(_) => None,
+        };
+        if clear.is_some_and(|why| !self.may_go_clear(why)) {
+            return live.quit().await;
+        }
         if live.is_ready().await {
             self.speak(live, requirement, true).await;
         }
@@ -254,8 +263,11 @@ impl<'a> Running<'a> {
     async fn pass_two(&mut self) {
         let candidates = std::mem::take(&mut self.candidates);
         for Candidate { hop, address, requirement, why } in candidates {
-            if self.is_over() || self.pass_two_closed || !self.may_go_clear(why) {
+            if self.is_over() || self.pass_two_closed {
                 return;
+            }
+            if !self.may_go_clear(why) {
+                continue;
             }
             let greeted = match greet(&self.work, hop, address).await {
                 Ok(greeted) => greeted,
@@ -310,7 +322,7 @@ impl<'a> Running<'a> {
                 .collect();
             let letter =
                 Letter { claim: self.work.claim, dispatch: self.work.dispatch, recipients };
-            let spoken = carry(&mut live.session, requirement, letter).await;
+            let mut spoken = carry(&mut live.session, requirement, letter).await;
             let session = spoken.session;
             if first && session == Afterwards::LostBeforeMail {
                 return;
@@ -318,6 +330,9 @@ impl<'a> Running<'a> {
             first = false;
             if live.is_secured() && session != Afterwards::LostBeforeMail {
                 self.pass_two_closed = true;
+            }
+            if !matches!(session, Afterwards::Alive | Afterwards::Damaged) {
+                self.leave_waiting(group, &mut spoken);
             }
             self.record(&live, spoken);
             match session {
@@ -331,6 +346,13 @@ impl<'a> Running<'a> {
             }
         }
         self.keep(live).await;
+    }
+
+    /// Recipients of later groups wait because the session was lost before their turn.
+    fn leave_waiting(&self, group: &[usize], spoken: &mut Spoken) {
+        let rest = self.trial.open().into_iter().filter(|index| !group.contains(index));
+        let said = Said::waits(Stage::Mail, Why::ConnectionLost, None);
+        spoken.said.extend(rest.map(|index| (index, said.clone())));
     }
 
     /// Keeps a session for the next message, in place of an earlier one.

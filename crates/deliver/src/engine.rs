@@ -63,7 +63,7 @@ impl Engine {
             for ready in self.parts.dispatch.ready(now) {
                 self.staff(&ready);
             }
-            let next = self.parts.dispatch.next_due().filter(|due| *due > now);
+            let next = self.parts.dispatch.next_due(now);
             let wake = next.unwrap_or_else(|| now.plus(IDLE));
             tokio::select! {
                 () = self.stop.cancelled() => {}
@@ -125,6 +125,8 @@ impl Engine {
             staff.waiting += 1;
             Arc::clone(&staff.bell)
         };
+        // Mail that came after this worker had found none rang no bell: the engine looks again.
+        self.vacancy.notify_one();
         let rang = tokio::select! {
             () = bell.notified() => true,
             () = self.stop.cancelled() => false,

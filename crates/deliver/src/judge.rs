@@ -107,13 +107,13 @@ impl Ended<'_> {
                     for_tls: false,
                 }
             }
-            Said::Waits { why, status, reply, .. } => {
+            Said::Waits { stage, why, status, reply } => {
                 attempt.reply = reply.as_ref().map(|quote| quote.text.clone());
                 Trouble {
                     why: *why,
                     status: status.clone(),
                     permanent: is_hopeless(trial, index),
-                    for_tls: enforced && why.is_tls(),
+                    for_tls: enforced && is_about_tls(*stage, *why),
                 }
             }
         };
@@ -122,9 +122,9 @@ impl Ended<'_> {
 
     fn is_enforced(&self, host: &HostTry) -> bool {
         match self.seen {
-            Seen::Hosts { plan, .. } => plan
-                .iter()
-                .any(|(hop, requirement)| hop.host == host.host && requirement.is_enforced()),
+            Seen::Hosts { plan, .. } => {
+                plan.iter().any(|(hop, requirement)| is_at(host, hop) && requirement.is_enforced())
+            }
             Seen::Nowhere(_) | Seen::Report { .. } => false,
         }
     }
@@ -178,7 +178,7 @@ impl Ended<'_> {
         let message = self.claim.message();
         let demands = match (self.seen, host) {
             (Seen::Hosts { plan, .. }, Some(host)) => {
-                let hop = plan.iter().find(|(hop, _)| hop.host == host.host).map(|(hop, _)| hop);
+                let hop = plan.iter().find(|(hop, _)| is_at(host, hop)).map(|(hop, _)| hop);
                 hop.map_or_else(
                     || self.claim.copy().demands.clone(),
                     |hop| tls::with_route(&self.claim.copy().demands, hop),
@@ -211,6 +211,18 @@ impl Ended<'_> {
 const fn bounced(mut attempt: Attempt) -> Outcome {
     attempt.outcome = Ending::Bounced;
     Outcome::Bounced(attempt)
+}
+
+/// Whether a host that was tried is this one of the plan: two routes may differ in their port alone.
+fn is_at(host: &HostTry, hop: &NextHop) -> bool {
+    let port = || host.address.as_ref()?.parse::<std::net::SocketAddr>().ok();
+    host.host == hop.host && port().is_none_or(|address| address.port() == hop.port)
+}
+
+/// Whether the TLS that was demanded could not be had. Data that nobody asked for is
+/// about TLS only within the handshake; elsewhere the two sides have lost step.
+fn is_about_tls(stage: Stage, why: Why) -> bool {
+    why.is_tls() && (why != Why::ResponseInjection || matches!(stage, Stage::Tls | Stage::Verify))
 }
 
 /// A cause that trying again cannot mend: every host that was tried says so.

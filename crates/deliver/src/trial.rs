@@ -100,6 +100,11 @@ impl Trial {
         (0..self.settled.len()).filter(|index| self.settled[*index].is_none()).collect()
     }
 
+    /// Whether any host has taken or refused the message for somebody.
+    pub(crate) fn has_settled(&self) -> bool {
+        self.settled.iter().any(Option::is_some)
+    }
+
     pub(crate) fn is_settled(&self) -> bool {
         self.settled.iter().all(Option::is_some)
     }

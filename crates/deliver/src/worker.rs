@@ -26,6 +26,9 @@ use crate::{
 /// It bounds how many messages a crash can make arrive twice.
 const UNSETTLED: usize = 8;
 
+/// How long what DNS said, and a session that was opened by it, is used.
+const OUTLOOK: Duration = Duration::from_secs(60);
+
 /// How long a lane is left alone after the store could hand nothing out.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -35,6 +38,7 @@ struct Outlook {
     settings: Arc<DeliverySettings>,
     connector: Arc<Connector>,
     destination: Destination,
+    taken: Duration,
 }
 
 impl Outlook {
@@ -47,12 +51,21 @@ impl Outlook {
         let seed = luck::mix(now.millis().unsigned_abs(), lane.domain.key().as_bytes());
         let destination =
             destination::find(lane, &snapshot, &settings, parts.resolver.as_ref(), seed).await;
-        Self { snapshot, settings, connector, destination }
+        let taken = parts.clock.monotonic();
+        Self { snapshot, settings, connector, destination, taken }
     }
 
     fn is_current(&self, engine: &Engine) -> bool {
         let parts = &engine.parts;
-        Arc::ptr_eq(&self.snapshot, &parts.snapshot.load())
+        let age = parts.clock.monotonic().saturating_sub(self.taken);
+        let found = match &self.destination {
+            Destination::Hosts(_) => true,
+            // That there is no host is asked again for each message.
+            Destination::Nowhere(_) => false,
+        };
+        found
+            && age < OUTLOOK
+            && Arc::ptr_eq(&self.snapshot, &parts.snapshot.load())
             && Arc::ptr_eq(&self.settings, &parts.settings.load())
             && Arc::ptr_eq(&self.connector, &parts.connector.load())
     }
