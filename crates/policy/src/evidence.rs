@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use gatepost_wire::timestamp::Timestamp;
 
-pub use self::why::{Stage, Why};
+pub use self::why::{About, Stage, Why};
 use crate::{
     id::MessageId,
     tls::{Demand, Level, SessionRecord, Source, VerifiedBy},
@@ -85,7 +85,15 @@ pub struct TlsRecord {
 
 impl From<&SessionRecord> for TlsRecord {
     fn from(session: &SessionRecord) -> Self {
-        let SessionRecord { version, cipher, certificate_sha256, proofs: _, verified_by } = session;
+        let SessionRecord {
+            version,
+            cipher,
+            certificate_sha256,
+            proofs: _,
+            verified_by,
+            not_after: _,
+            certificate: _,
+        } = session;
         Self {
             version: version.clone(),
             cipher: cipher.clone(),

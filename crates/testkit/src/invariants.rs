@@ -231,6 +231,7 @@ fn witnessed(connections: &[Connection], tried: &Try) -> bool {
                 Stage::Starttls | Stage::Tls | Stage::Verify => {
                     offered_and_used || connection.hello
                 }
+                Stage::Auth => connection.lines.iter().any(|line| line.verb() == "EHLO"),
                 Stage::Mail => connection.lines.iter().any(|line| line.verb() == "MAIL"),
                 Stage::Rcpt => connection.lines.iter().any(|line| line.verb() == "RCPT"),
                 Stage::Data => connection.lines.iter().any(|line| line.verb() == "DATA"),
