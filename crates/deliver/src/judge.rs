@@ -158,7 +158,7 @@ impl Ended<'_> {
         // The last attempt falls on the end of the lifetime, not an hour behind it.
         let soonest = self.now.plus(Duration::from_millis(1));
         attempt.outcome = Ending::Deferred;
-        Outcome::Deferred { attempt, next: next.min(end).max(soonest) }
+        Outcome::Deferred { attempt, next: next.min(end).max(soonest), warned: recipient.warned }
     }
 
     fn reported(&self, recipient: &QueuedRecipient, reply: &str) -> Outcome {

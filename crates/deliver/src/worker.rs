@@ -156,6 +156,11 @@ async fn deliver(
         let reply = reply.clone();
         return (Some(settle(engine, view, claim, &Seen::Report { reply: &reply }).await), live);
     }
+    if let Fate::Returned { by: _, reason } = &claim.copy().fate {
+        let reason = reason.as_deref().unwrap_or("no reason given");
+        let reply = format!("550 5.7.1 returned by an administrator: {reason}");
+        return (Some(settle(engine, view, claim, &Seen::Report { reply: &reply }).await), live);
+    }
     let hosts = match &view.destination {
         Destination::Hosts(hosts) => hosts,
         Destination::Nowhere(nowhere) => {

@@ -39,7 +39,7 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// The fingerprint of copies whose fate is [`Fate::Report`].
+    /// The fingerprint of copies that go nowhere: [`Fate::Report`] and [`Fate::Returned`].
     pub const REPORT: &'static str = "report";
 }
 
@@ -110,6 +110,27 @@ pub struct QueuedRecipient {
     pub attempts: u32,
     /// What the last attempt said; `None` before the first.
     pub last: Option<Sentence>,
+    /// Since when somebody wants an attempt at once; `None` again when one has ended.
+    #[serde(default, with = "crate::view::maybe_millis")]
+    pub asked: Option<Timestamp>,
+    /// Whether its sender was told that it is late.
+    #[serde(default)]
+    pub warned: bool,
+    /// Who keeps it from being tried, and why. It is in no claim until it is released.
+    #[serde(default)]
+    pub held: Option<HeldBy>,
+}
+
+/// Who keeps a waiting recipient from being tried.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct HeldBy {
+    /// The account, or the operating system's user.
+    pub by: String,
+    /// Since when.
+    #[serde(with = "crate::view::millis")]
+    pub at: Timestamp,
+    /// `--reason`.
+    pub reason: Option<String>,
 }
 
 /// What names a copy within a store: its message, and its number there.
@@ -213,6 +234,8 @@ pub enum Outcome {
         attempt: Attempt,
         /// When it is due again.
         next: Timestamp,
+        /// Whether its sender has been told that it is late, with this settlement or before.
+        warned: bool,
     },
     /// It is given up: the entry ends.
     Bounced(Attempt),
@@ -223,7 +246,7 @@ impl Outcome {
     pub const fn attempt(&self) -> &Attempt {
         match self {
             Self::Delivered(attempt)
-            | Self::Deferred { attempt, next: _ }
+            | Self::Deferred { attempt, next: _, warned: _ }
             | Self::Bounced(attempt) => attempt,
         }
     }

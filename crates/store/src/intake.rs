@@ -33,7 +33,9 @@ impl CopyRecord {
     pub(crate) fn lane(&self) -> Lane {
         let fingerprint = match &self.fate {
             Fate::Deliver => tls::fingerprint(&self.demands),
-            Fate::Report { reply: _ } => Lane::REPORT.to_owned(),
+            Fate::Report { reply: _ } | Fate::Returned { by: _, reason: _ } => {
+                Lane::REPORT.to_owned()
+            }
         };
         Lane { direction: self.direction, domain: self.domain.clone(), fingerprint }
     }
@@ -42,7 +44,17 @@ impl CopyRecord {
 /// A recipient that begins to wait.
 pub(crate) fn queued(recipient: NewRecipient, entry: EntryId, due: Timestamp) -> QueuedRecipient {
     let NewRecipient { mailbox, params } = recipient;
-    QueuedRecipient { entry, mailbox, params, due, attempts: 0, last: None }
+    QueuedRecipient {
+        entry,
+        mailbox,
+        params,
+        due,
+        attempts: 0,
+        last: None,
+        asked: None,
+        warned: false,
+        held: None,
+    }
 }
 
 /// Ids for the entries of a message, ascending in the order of its recipients.
@@ -77,7 +89,7 @@ pub(crate) fn verdicts(message: &NewMessage) -> Vec<RecordedVerdict> {
         recipients: written(&copy.recipients),
         direction: Some(copy.direction),
         verdict: match &copy.fate {
-            Fate::Deliver => Verdict::Deliver,
+            Fate::Deliver | Fate::Returned { by: _, reason: _ } => Verdict::Deliver,
             Fate::Report { reply: _ } => Verdict::Reject,
         },
         rule: copy.rule.clone(),

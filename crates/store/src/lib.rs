@@ -31,7 +31,9 @@ mod view;
 
 pub use crate::{
     body::{Body, HEAD, IN_MEMORY, Staged, Staging},
-    claim::{Claim, Lane, Outcome, QueuedCopy, QueuedMessage, QueuedRecipient, Ready, Settlement},
+    claim::{
+        Claim, HeldBy, Lane, Outcome, QueuedCopy, QueuedMessage, QueuedRecipient, Ready, Settlement,
+    },
     clock::{Clock, ManualClock, SystemClock},
     error::{Cause, Certainty, StoreError, Unhealthy},
     message::{

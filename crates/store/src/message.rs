@@ -100,6 +100,14 @@ pub enum Fate {
         /// The rule's reply.
         reply: String,
     },
+    /// An administrator gave it up: it is reported to the sender, and no connection
+    /// is made.
+    Returned {
+        /// Who: the account, or the operating system's user.
+        by: String,
+        /// Why, in words for the sender too.
+        reason: Option<String>,
+    },
 }
 
 /// Recipients whose copy is kept in quarantine.

@@ -72,7 +72,11 @@ pub(crate) fn settle(results: Vec<Result>, later: Vec<QueuedRecipient>) -> Settl
     for Result { mut recipient, outcome } in results {
         let (ending, attempt, next) = match outcome {
             Outcome::Delivered(attempt) => (Ending::Delivered, attempt, None),
-            Outcome::Deferred { attempt, next } => (Ending::Deferred, attempt, Some(next)),
+            Outcome::Deferred { attempt, next, warned } => {
+                recipient.warned |= warned;
+                recipient.asked = None;
+                (Ending::Deferred, attempt, Some(next))
+            }
             Outcome::Bounced(attempt) => (Ending::Bounced, attempt, None),
         };
         let (address, domain) = searchable(&recipient.mailbox);

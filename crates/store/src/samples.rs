@@ -173,5 +173,5 @@ pub(crate) fn bounced(message: MessageId, to: &QueuedRecipient, at: Timestamp) -
 
 pub(crate) fn deferred(message: MessageId, to: &QueuedRecipient, at: Timestamp) -> Outcome {
     let next = at.plus(Duration::from_secs(300));
-    Outcome::Deferred { attempt: attempt(message, to, at, Ending::Deferred), next }
+    Outcome::Deferred { attempt: attempt(message, to, at, Ending::Deferred), next, warned: false }
 }

@@ -76,7 +76,7 @@ impl QueueEntry {
         state: EntryState,
         recipient: &QueuedRecipient,
     ) -> Self {
-        let QueuedRecipient { entry, mailbox, params: _, due, attempts, last } = recipient;
+        let QueuedRecipient { entry, mailbox, params: _, due, attempts, last, .. } = recipient;
         Self {
             id: *entry,
             message,
@@ -327,6 +327,25 @@ pub struct Committed {
 
 /// Timestamps that are stored and compared: in milliseconds, where those for
 /// people drop the fraction.
+pub(crate) mod maybe_millis {
+    use gatepost_wire::timestamp::Timestamp;
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(
+        at: &Option<Timestamp>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        at.map(Timestamp::millis).serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Timestamp>, D::Error> {
+        Ok(Option::<i64>::deserialize(from)?.map(Timestamp::from_millis))
+    }
+}
+
+/// The same, where there may be none.
 pub(crate) mod millis {
     use gatepost_wire::timestamp::Timestamp;
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
