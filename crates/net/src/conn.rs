@@ -8,7 +8,7 @@
 //! alone, and only a permit can write `MAIL`, `RCPT` and `DATA`.
 
 mod command;
-mod line;
+pub(crate) mod line;
 mod permit;
 
 use std::fmt;
@@ -23,6 +23,7 @@ use tokio::net::TcpStream;
 use self::line::Line;
 pub use self::permit::{Body, Envelope, Mail, Permit, Rcpt};
 use crate::{
+    auth::{self, Credentials},
     dial::{Target, Timeouts},
     failure::Failure,
     io::Io,
@@ -48,16 +49,45 @@ impl Dialed {
     /// a reply that is no SMTP, silence, a lost connection.
     pub async fn greet(self, helo: &str) -> Result<Greeted, Failure> {
         let Self { mut line } = self;
-        line.expect_greeting();
-        let limit = line.timeouts.command;
-        let greeting = line.reply(Stage::Banner, limit).await?;
-        if greeting.code != 220 {
-            line.quit().await;
-            return Err(Failure::replied(Stage::Banner, Why::RemoteReply, greeting));
-        }
-        let extensions = introduce(&mut line, Stage::Banner, helo).await?;
+        let extensions = be_greeted(&mut line, helo).await?;
         Ok(Greeted { line, extensions, helo: helo.to_owned() })
     }
+
+    /// Does the handshake with the first byte, as the requirement wants it verified, and
+    /// is greeted under TLS: implicit TLS (RFC 8314 section 3). There is no `STARTTLS`,
+    /// and no clear text that a failure could go back to.
+    ///
+    /// # Errors
+    /// [`Stage::Tls`] and [`Stage::Verify`] for the handshake, [`Stage::Banner`] for
+    /// everything behind it, as in [`Self::greet`]. The socket is closed.
+    pub async fn secure_at_once(
+        self,
+        tls: &Connector,
+        requirement: &Requirement,
+        helo: &str,
+    ) -> Result<Conn<Secured>, Failure> {
+        let Some((stream, target, timeouts)) = self.line.into_socket() else {
+            let detail = "the host sent data before the TLS handshake";
+            return Err(Failure::new(Stage::Tls, Why::ResponseInjection, detail));
+        };
+        let (stream, record) = tls.handshake(stream, &target, timeouts.tls, requirement).await?;
+        let mut line = Line::new(Io::tls(stream), target, timeouts);
+        let extensions = be_greeted(&mut line, helo).await?;
+        Ok(Conn { line, extensions, security: Secured { record } })
+    }
+}
+
+/// The greeting, then EHLO or HELO. Not a failed handshake, under TLS either: what is
+/// refused is the session, not its protection.
+async fn be_greeted(line: &mut Line, helo: &str) -> Result<Extensions, Failure> {
+    line.expect_greeting();
+    let limit = line.timeouts.command;
+    let greeting = line.reply(Stage::Banner, limit).await?;
+    if greeting.code != 220 {
+        line.goodbye().await;
+        return Err(Failure::replied(Stage::Banner, Why::RemoteReply, greeting));
+    }
+    introduce(line, Stage::Banner, helo).await
 }
 
 /// EHLO, or HELO where it is refused.
@@ -343,5 +373,17 @@ impl Conn<Secured> {
         } else {
             Err(Shortfall { unmet })
         }
+    }
+
+    /// Logs in with what the host lists under TLS: `AUTH PLAIN` with its initial
+    /// response, else `AUTH LOGIN` (RFC 4954). [`Conn<Clear>`] has no such method.
+    ///
+    /// # Errors
+    /// At [`Stage::Auth`], and the session is of no use any more:
+    /// [`Why::AuthUnavailable`] where the host lists neither (nothing was sent),
+    /// [`Why::RemoteReply`] where it refused. A refusal is about us and never about a
+    /// message, whatever its code. A password is in none of it.
+    pub async fn login(&mut self, credentials: &Credentials) -> Result<(), Failure> {
+        auth::login(&mut self.line, &self.extensions, credentials).await
     }
 }

@@ -72,6 +72,7 @@
 //! # Ok::<(), gatepost_policy::tls::Broken>(())
 //! ```
 
+pub mod auth;
 pub mod conn;
 pub mod dial;
 pub mod dns;

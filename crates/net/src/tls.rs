@@ -8,6 +8,7 @@
 //! handshake has a verifier and a configuration of its own, sessions are never
 //! resumed (a resumed session asks no verifier), there is no early data and no ALPN.
 
+mod facts;
 mod roots;
 pub mod server;
 mod verify;
@@ -189,12 +190,15 @@ fn record(
     }
     let proofs = if needs_proof { BTreeSet::from([Proof::PkixMx]) } else { BTreeSet::new() };
     let certificate = session.peer_certificates().and_then(<[_]>::first);
+    let facts = certificate.and_then(facts::read);
     Ok(SessionRecord {
         version,
         cipher,
         certificate_sha256: certificate.map(|der| hex(&Sha256::digest(der))),
         proofs,
         verified_by: if all_good { VerifiedBy::WebPki } else { VerifiedBy::None },
+        not_after: facts.as_ref().map(|facts| facts.not_after),
+        certificate: facts,
     })
 }
 

@@ -10,10 +10,12 @@ mod clause;
 mod demand;
 pub mod level;
 mod plan;
+mod policies;
 mod session;
 
 pub use clause::{Clause, Enforced, Opportunistic, Preference, Proof, ProofNeeded, Requirement};
 pub use demand::{Asked, Demand, Source, fingerprint, strictest};
 pub use level::{Level, UnknownLevel};
-pub use plan::{Broken, NextHop, Plan, PlanInput, plan, with_route};
-pub use session::{SessionRecord, VerifiedBy};
+pub use plan::{Broken, Login, NextHop, Plan, PlanInput, plan};
+pub use policies::TlsPolicies;
+pub use session::{CertificateFacts, SessionRecord, VerifiedBy};

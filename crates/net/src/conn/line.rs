@@ -7,7 +7,7 @@
 //! else (RFC 3207 section 6; CVE-2011-0411 and its kin).
 
 use std::{
-    io,
+    fmt, io,
     pin::Pin,
     task::{Context, Poll, Waker},
     time::Duration,
@@ -39,7 +39,6 @@ const BLOCK: usize = 64 * 1024;
 const GOODBYE: Duration = Duration::from_secs(2);
 
 /// The driver of one connection.
-#[derive(Debug)]
 pub(crate) struct Line {
     io: Io,
     unread: Buffer,
@@ -60,6 +59,19 @@ pub(crate) enum State {
     NeedsReset,
     /// Something failed, or was begun and not ended: nothing more may be said here.
     Broken,
+}
+
+// What is read and written may be a password or a message: only its length is shown.
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Line")
+            .field("target", &self.target)
+            .field("tls", &self.io.is_tls())
+            .field("state", &self.state)
+            .field("unread", &self.unread.len())
+            .field("unsent", &self.unsent.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Line {
@@ -254,7 +266,14 @@ impl Line {
 
     /// Says QUIT and closes. Nothing depends on the answer, so it gets little time.
     pub(crate) async fn quit(mut self) {
-        if self.state == State::Broken || self.has_unread() || !self.unsent.is_empty() {
+        if self.state != State::Broken {
+            self.goodbye().await;
+        }
+    }
+
+    /// Says QUIT and closes a session that is in step and of no use any more.
+    pub(crate) async fn goodbye(&mut self) {
+        if self.ended || self.has_unread() || !self.unsent.is_empty() {
             return;
         }
         let goodbye = async {

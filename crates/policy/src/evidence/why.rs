@@ -28,8 +28,6 @@ pub enum Stage {
     Verify,
     /// Logging in to a smart host.
     Auth,
-    /// `AUTH`: our own login at a smart host.
-    Auth,
     /// `MAIL FROM`.
     Mail,
     /// `RCPT TO`.

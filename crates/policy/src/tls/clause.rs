@@ -6,13 +6,22 @@
 
 use std::collections::BTreeSet;
 
-use super::{SessionRecord, Source};
+use super::{Demand, SessionRecord, Source};
 
 /// Something that a handshake can prove about the peer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
 pub enum Proof {
     /// The certificate chains to a trusted root and names the MX host (RFC 9525).
     PkixMx,
+}
+
+impl Proof {
+    /// The word of a fingerprint: the level that asks for this proof alone.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::PkixMx => "verify",
+        }
+    }
 }
 
 /// What a clause wants beyond encryption.
@@ -56,6 +65,7 @@ pub enum Preference {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Opportunistic {
     preference: Preference,
+    demands: Vec<Demand>,
 }
 
 impl Opportunistic {
@@ -70,6 +80,7 @@ impl Opportunistic {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Enforced {
     clauses: BTreeSet<Clause>,
+    demands: Vec<Demand>,
 }
 
 impl Enforced {
@@ -85,6 +96,28 @@ impl Enforced {
             ProofNeeded::Encryption => false,
             ProofNeeded::AnyOf(_) => true,
         })
+    }
+
+    /// Every clause demands TLS, so bare encryption is only said where nothing more is;
+    /// a choice of proofs that holds whenever another one does adds nothing to it.
+    fn fingerprint(&self) -> String {
+        let choices: BTreeSet<&BTreeSet<Proof>> = self
+            .clauses
+            .iter()
+            .filter_map(|clause| match &clause.proof {
+                ProofNeeded::Encryption => None,
+                ProofNeeded::AnyOf(proofs) => Some(proofs),
+            })
+            .collect();
+        let implied = |choice: &BTreeSet<Proof>| {
+            choices.iter().any(|other| *other != choice && other.is_subset(choice))
+        };
+        let words: Vec<String> = choices
+            .iter()
+            .filter(|choice| !implied(choice))
+            .map(|choice| choice.iter().map(|proof| proof.word()).collect::<Vec<_>>().join("|"))
+            .collect();
+        if words.is_empty() { "require".to_owned() } else { words.join("+") }
     }
 
     /// The clauses that a session with this record does not meet: empty when the
@@ -104,16 +137,39 @@ pub enum Requirement {
 }
 
 impl Requirement {
-    /// Unites clauses. The preference counts only where there is none.
+    /// Unites clauses. The preference counts only where there is none; the demands are
+    /// kept for evidence and change nothing.
     pub(super) fn resolve(
         clauses: impl IntoIterator<Item = Clause>,
         preference: Preference,
+        demands: Vec<Demand>,
     ) -> Self {
         let clauses: BTreeSet<Clause> = clauses.into_iter().collect();
         if clauses.is_empty() {
-            Self::Opportunistic(Opportunistic { preference })
+            Self::Opportunistic(Opportunistic { preference, demands })
         } else {
-            Self::Enforced(Enforced { clauses })
+            Self::Enforced(Enforced { clauses, demands })
+        }
+    }
+
+    /// The demands that it was made of, those of the message first: what evidence
+    /// says about who wanted what.
+    pub fn demands(&self) -> &[Demand] {
+        match self {
+            Self::Opportunistic(opportunistic) => &opportunistic.demands,
+            Self::Enforced(enforced) => &enforced.demands,
+        }
+    }
+
+    /// A word that is equal exactly where two requirements ask the same of a session:
+    /// it keys sessions and back-off. Who asked is not in it.
+    pub fn fingerprint(&self) -> String {
+        match self {
+            Self::Opportunistic(opportunistic) => match opportunistic.preference {
+                Preference::Try => "try".to_owned(),
+                Preference::Plain => "plain".to_owned(),
+            },
+            Self::Enforced(enforced) => enforced.fingerprint(),
         }
     }
 
@@ -139,6 +195,8 @@ mod tests {
             certificate_sha256: None,
             proofs: proofs.into_iter().collect(),
             verified_by: super::super::VerifiedBy::WebPki,
+            not_after: None,
+            certificate: None,
         }
     }
 
@@ -173,8 +231,9 @@ mod tests {
         ) {
             let record = session(proven.then_some(Proof::PkixMx));
             let peer = tls.then_some(&record);
-            let before = Requirement::resolve(clauses.clone(), Preference::Plain);
-            let after = Requirement::resolve(clauses.into_iter().chain([more]), Preference::Plain);
+            let plain = Preference::Plain;
+            let before = Requirement::resolve(clauses.clone(), plain, vec![]);
+            let after = Requirement::resolve(clauses.into_iter().chain([more]), plain, vec![]);
             prop_assert!(admits(&before, peer) || !admits(&after, peer));
         }
 
@@ -184,8 +243,8 @@ mod tests {
         ) {
             let twice = clauses.iter().rev().chain(&clauses).cloned();
             prop_assert_eq!(
-                Requirement::resolve(twice, Preference::Try),
-                Requirement::resolve(clauses.clone(), Preference::Try)
+                Requirement::resolve(twice, Preference::Try, vec![]),
+                Requirement::resolve(clauses.clone(), Preference::Try, vec![])
             );
         }
     }

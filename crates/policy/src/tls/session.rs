@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use gatepost_wire::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Proof;
@@ -34,6 +35,20 @@ impl VerifiedBy {
     }
 }
 
+/// What stands in the certificate that a peer showed. Nothing in it is proven by being
+/// here: see [`SessionRecord::proofs`].
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct CertificateFacts {
+    /// The DNS names and addresses that it is for (subjectAltName), as they are written.
+    pub names: Vec<String>,
+    /// The distinguished name of its issuer.
+    pub issuer: String,
+    /// Its first moment.
+    pub not_before: Timestamp,
+    /// Its last moment.
+    pub not_after: Timestamp,
+}
+
 /// The immutable record of one TLS session. `net` makes it from a finished
 /// handshake and from nothing else.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -49,4 +64,9 @@ pub struct SessionRecord {
     pub proofs: BTreeSet<Proof>,
     /// What was observed about the certificate.
     pub verified_by: VerifiedBy,
+    /// When the peer's certificate ends: no session that proved something is used past
+    /// it (`tls-delivery.md` 5.9). `None` where the certificate cannot be read.
+    pub not_after: Option<Timestamp>,
+    /// What stands in the peer's certificate; `None` where it cannot be read.
+    pub certificate: Option<CertificateFacts>,
 }
