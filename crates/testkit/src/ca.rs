@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DistinguishedName,
-    DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
+    DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyPair, KeyUsagePurpose,
+    NameConstraints, SanType, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
@@ -40,6 +41,10 @@ pub enum Cert {
     Address(std::net::IpAddr),
     /// As `Good`, with the extended key usage of a client only.
     ClientOnly,
+    /// Signed by an intermediate (which is sent) that may sign for names below `allowed.test` only.
+    Constrained,
+    /// As `Good`, with copies of an intermediate behind it until the chain is longer than a megabyte.
+    LongChain,
     /// A `Good` certificate whose private key this server does not hold: it signs with another one.
     Stolen,
 }
@@ -57,11 +62,14 @@ pub struct Issued {
     pub key_pem: String,
 }
 
-/// A root, an intermediate below it, and a root nobody trusts.
+const MEGABYTE: usize = 1 << 20;
+
+/// A root, two intermediates below it, and a root nobody trusts.
 #[derive(Debug)]
 pub struct TestCa {
     root: CertifiedIssuer<'static, KeyPair>,
     intermediate: CertifiedIssuer<'static, KeyPair>,
+    constrained: CertifiedIssuer<'static, KeyPair>,
     other: CertifiedIssuer<'static, KeyPair>,
 }
 
@@ -77,15 +85,28 @@ impl TestCa {
         let intermediate =
             CertifiedIssuer::signed_by(authority("Gatepost test intermediate"), key(), &root)
                 .expect("an intermediate is made");
+        let mut params = authority("Gatepost test authority for some names");
+        params.name_constraints = Some(NameConstraints {
+            permitted_subtrees: vec![GeneralSubtree::DnsName("allowed.test".to_owned())],
+            excluded_subtrees: Vec::new(),
+        });
+        let constrained =
+            CertifiedIssuer::signed_by(params, key(), &root).expect("an intermediate is made");
         let other = CertifiedIssuer::self_signed(authority("Some other root"), key())
             .expect("a root is made");
-        Self { root, intermediate, other }
+        Self { root, intermediate, constrained, other }
     }
 
     /// The root in PEM: what `ca_bundle` is set to.
     #[must_use]
     pub fn roots_pem(&self) -> String {
         self.root.pem()
+    }
+
+    /// The root's private key in PEM, for signing what only `openssl` makes.
+    #[must_use]
+    pub(crate) fn root_key_pem(&self) -> String {
+        self.root.key().serialize_pem()
     }
 
     /// Makes a certificate of the given kind for a host of this name.
@@ -101,7 +122,11 @@ impl TestCa {
             Cert::OtherCa => (params.signed_by(&own, &self.other), None),
             Cert::NoChain => (params.signed_by(&own, &self.intermediate), None),
             Cert::Chain => (params.signed_by(&own, &self.intermediate), Some(&self.intermediate)),
+            Cert::Constrained => {
+                (params.signed_by(&own, &self.constrained), Some(&self.constrained))
+            }
             Cert::Good
+            | Cert::LongChain
             | Cert::Expired
             | Cert::Future
             | Cert::WrongName
@@ -117,6 +142,10 @@ impl TestCa {
         if let Some(issuer) = rest {
             chain.push(issuer.der().clone());
             chain_pem.push_str(&issuer.pem());
+        }
+        if *kind == Cert::LongChain {
+            let filler = self.intermediate.der();
+            chain.extend(std::iter::repeat_n(filler.clone(), MEGABYTE / filler.len() + 1));
         }
         let shown = if *kind == Cert::Stolen { key() } else { own };
         let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(shown.serialize_der()));
@@ -166,6 +195,8 @@ fn leaf(kind: &Cert, name: &str) -> CertificateParams {
         Cert::CnOnly => Vec::new(),
         Cert::Address(_)
         | Cert::Good
+        | Cert::Constrained
+        | Cert::LongChain
         | Cert::SelfSigned
         | Cert::Expired
         | Cert::Future

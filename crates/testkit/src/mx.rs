@@ -4,6 +4,8 @@
 //! taken. [`FakeMx::start`] puts it on an address. The server never decides anything about a client: it records and
 //! answers as the script says.
 
+mod handshake;
+mod login;
 pub mod record;
 pub mod running;
 mod session;
@@ -44,8 +46,14 @@ pub struct FakeMx {
     pub asks_client_certificate: bool,
     /// Whether it gives session tickets.
     pub tickets: bool,
+    /// How many bytes of early data its TLS 1.3 tickets allow (RFC 8446 section 4.2.10). Without `tickets` nothing.
+    pub early_data: u32,
+    /// How many TLS 1.3 KeyUpdates it sends in a row once the handshake is done.
+    pub key_updates: usize,
     /// Where TLS begins.
     pub begins: Begins,
+    /// The answer to a whole AUTH; what it lists for AUTH stands in `ehlo` and `ehlo_tls`.
+    pub auth: Answer,
     /// The answer to MAIL.
     pub mail: Answer,
     /// The answer to RCPT.
@@ -76,7 +84,10 @@ impl Default for FakeMx {
             ciphers: Vec::new(),
             asks_client_certificate: false,
             tickets: true,
+            early_data: 0,
+            key_updates: 0,
             begins: Begins::AfterStartTls,
+            auth: Answer::from("235 2.7.0 welcome"),
             mail: Answer::from("250 2.1.0 sender ok"),
             rcpt: Answer::from("250 2.1.5 recipient ok"),
             rcpt_of: BTreeMap::new(),
@@ -115,6 +126,25 @@ impl FakeMx {
     #[must_use]
     pub fn with_cert(cert: Cert) -> Self {
         Self { cert, ..Self::default() }
+    }
+
+    /// One that takes TLS with the first byte, as on port 465.
+    #[must_use]
+    pub fn implicit_tls() -> Self {
+        Self { begins: Begins::AtOnce, ..Self::default() }
+    }
+
+    /// One that lists these mechanisms for AUTH, before TLS and under it; none: no AUTH.
+    #[must_use]
+    pub fn with_auth(clear: &str, tls: &str) -> Self {
+        let listing = |ehlo: Ehlo, mechanisms: &str| {
+            if mechanisms.is_empty() { ehlo } else { ehlo.and(&format!("AUTH {mechanisms}")) }
+        };
+        Self {
+            ehlo: listing(Ehlo::good(), clear),
+            ehlo_tls: listing(Ehlo::without("STARTTLS"), tls),
+            ..Self::default()
+        }
     }
 
     /// Listens on `address` as the host `name`.
@@ -160,6 +190,8 @@ pub enum Ehlo {
     List(Vec<String>),
     /// This reply, and HELO is taken.
     Refused(String),
+    /// Nothing.
+    Silence,
     /// Hangs up.
     Drop,
 }
@@ -191,7 +223,19 @@ impl Ehlo {
                 lines.retain(|line| line.split(' ').next() != Some(keyword));
                 Self::List(lines)
             }
-            other @ (Self::Refused(_) | Self::Drop) => other,
+            other @ (Self::Refused(_) | Self::Silence | Self::Drop) => other,
+        }
+    }
+
+    /// With one more keyword line.
+    #[must_use]
+    pub fn and(self, keyword: &str) -> Self {
+        match self {
+            Self::List(mut lines) => {
+                lines.push(keyword.to_owned());
+                Self::List(lines)
+            }
+            other @ (Self::Refused(_) | Self::Silence | Self::Drop) => other,
         }
     }
 
@@ -205,7 +249,7 @@ impl Ehlo {
                     .map(|line| if line == keyword { written.to_owned() } else { line })
                     .collect(),
             ),
-            other @ (Self::Refused(_) | Self::Drop) => other,
+            other @ (Self::Refused(_) | Self::Silence | Self::Drop) => other,
         }
     }
 }

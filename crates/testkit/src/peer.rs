@@ -15,6 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
+use crate::ca::TestCa;
 use crate::mx::record::{Channel, Connection, Line, Received, TlsSeen};
 
 /// What is weak about the peer.
@@ -71,13 +72,35 @@ impl WeakPeer {
     /// [`io::ErrorKind::NotFound`] when this machine has no openssl, or no Python with `ssl`: then the test is skipped.
     /// Any other error is a fault.
     pub async fn start(weakness: Weakness, name: &str, address: SocketAddr) -> io::Result<Self> {
+        Self::signed_by(None, weakness, name, address).await
+    }
+
+    /// As [`Self::start`], with a certificate that `ca` has signed, so that the weakness is all that is wrong with it.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn trusted(
+        ca: &TestCa,
+        weakness: Weakness,
+        name: &str,
+        address: SocketAddr,
+    ) -> io::Result<Self> {
+        Self::signed_by(Some(ca), weakness, name, address).await
+    }
+
+    async fn signed_by(
+        ca: Option<&TestCa>,
+        weakness: Weakness,
+        name: &str,
+        address: SocketAddr,
+    ) -> io::Result<Self> {
         let with_ssl =
             Command::new("python3").args(["-c", "import ssl"]).stderr(Stdio::null()).status();
         if !with_ssl.is_ok_and(|status| status.success()) {
             return Err(missing("Python 3 with its ssl module"));
         }
         let directory = TempDir::new()?;
-        let (certificate, key) = certificate(weakness, name, directory.path())?;
+        let (certificate, key) = certificate(ca, weakness, name, directory.path())?;
         let mut child = Command::new("python3")
             // What is deprecated is the point of it.
             .args(["-W", "ignore::DeprecationWarning"])
@@ -190,10 +213,15 @@ fn read(events: impl BufRead, shared: &Shared, name: &str, address: SocketAddr) 
     }
 }
 
-/// A certificate and its key, made by `openssl`.
-fn certificate(weakness: Weakness, name: &str, directory: &Path) -> io::Result<(PathBuf, PathBuf)> {
-    let (certificate, key, request) =
-        (directory.join("cert.pem"), directory.join("key.pem"), directory.join("request.pem"));
+/// A certificate and its key, made by `openssl`: signed with its own key, or by `ca`.
+fn certificate(
+    ca: Option<&TestCa>,
+    weakness: Weakness,
+    name: &str,
+    directory: &Path,
+) -> io::Result<(PathBuf, PathBuf)> {
+    let at = |file: &str| directory.join(file);
+    let (certificate, key, request) = (at("cert.pem"), at("key.pem"), at("request.pem"));
     let (bits, digest) = match weakness {
         Weakness::Rsa1024 => ("rsa:1024", "-sha256"),
         Weakness::Sha1 => ("rsa:2048", "-sha1"),
@@ -204,29 +232,31 @@ fn certificate(weakness: Weakness, name: &str, directory: &Path) -> io::Result<(
         | Weakness::Anonymous => ("rsa:2048", "-sha256"),
     };
     let subject = format!("/CN={name}");
-    let common = ["req", "-nodes", "-newkey", bits, digest, "-subj", &subject, "-keyout"];
-    if weakness == Weakness::Version1 {
-        // `x509 -req` without an extension file makes version 1.
-        openssl(Command::new("openssl").args(common).arg(&key).arg("-out").arg(&request))?;
-        openssl(
-            Command::new("openssl")
-                .args(["x509", "-req", "-days", "3650", "-in"])
-                .arg(&request)
-                .arg("-signkey")
-                .arg(&key)
-                .arg("-out")
-                .arg(&certificate),
-        )?;
-    } else {
-        let names = format!("subjectAltName=DNS:{name}");
-        openssl(
-            Command::new("openssl")
-                .args(common)
-                .arg(&key)
-                .args(["-x509", "-days", "3650", "-addext", &names, "-out"])
-                .arg(&certificate),
-        )?;
+    openssl(
+        Command::new("openssl")
+            .args(["req", "-nodes", "-newkey", bits, digest, "-subj", &subject, "-keyout"])
+            .arg(&key)
+            .arg("-out")
+            .arg(&request),
+    )?;
+    let mut sign = Command::new("openssl");
+    sign.args(["x509", "-req", "-days", "3650", digest, "-in"]).arg(&request);
+    match ca {
+        None => sign.arg("-signkey").arg(&key),
+        Some(ca) => {
+            let (root, root_key) = (at("root.pem"), at("root-key.pem"));
+            std::fs::write(&root, ca.roots_pem())?;
+            std::fs::write(&root_key, ca.root_key_pem())?;
+            sign.arg("-CA").arg(root).arg("-CAkey").arg(root_key).args(["-set_serial", "4711"])
+        }
+    };
+    // `x509 -req` without an extension file makes version 1.
+    if weakness != Weakness::Version1 {
+        let extensions = at("extensions.cnf");
+        std::fs::write(&extensions, format!("subjectAltName=DNS:{name}\n"))?;
+        sign.arg("-extfile").arg(extensions);
     }
+    openssl(sign.arg("-out").arg(&certificate))?;
     Ok((certificate, key))
 }
 

@@ -82,6 +82,30 @@ impl Received {
     }
 }
 
+/// What a ClientHello offers of an earlier session.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Offered {
+    /// To resume it: a ticket (RFC 5077) or a pre-shared key (RFC 8446 section 4.2.11).
+    pub ticket: bool,
+    /// Data ahead of the handshake (RFC 8446 section 4.2.10).
+    pub early_data: bool,
+}
+
+/// A login that a client tried.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Login {
+    /// `PLAIN` or `LOGIN`.
+    pub mechanism: String,
+    /// The name it gave.
+    pub username: String,
+    /// The password it gave.
+    pub password: String,
+    /// How it came.
+    pub channel: Channel,
+    /// Whether it was answered 235.
+    pub accepted: bool,
+}
+
 /// One TCP connection.
 #[derive(Clone, Debug)]
 pub struct Connection {
@@ -103,10 +127,14 @@ pub struct Connection {
     pub alpn: Vec<String>,
     /// Whether a ClientHello was seen.
     pub hello: bool,
+    /// What the ClientHello offered of an earlier session.
+    pub offered: Offered,
     /// The session, once the handshake was done.
     pub tls: Option<TlsSeen>,
     /// Why the handshake failed, as this side saw it.
     pub handshake_error: Option<String>,
+    /// The logins in order, accepted or not.
+    pub logins: Vec<Login>,
     /// The messages in order.
     pub messages: Vec<Received>,
     /// Whether the connection has ended.
@@ -125,8 +153,10 @@ impl Connection {
             sni: None,
             alpn: Vec::new(),
             hello: false,
+            offered: Offered::default(),
             tls: None,
             handshake_error: None,
+            logins: Vec::new(),
             messages: Vec::new(),
             closed: false,
         }

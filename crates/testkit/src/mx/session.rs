@@ -5,16 +5,16 @@
 use std::io;
 use std::time::Duration;
 
-use rustls::server::Acceptor;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 
-use crate::mx::record::{Channel, Line, Received, TlsSeen, path};
+use crate::mx::handshake::{handshake, upgrade};
+use crate::mx::login;
+use crate::mx::record::{Channel, Line, Received, path};
 use crate::mx::running::Shared;
 use crate::mx::tls::Identity;
-use crate::mx::{After220, Answer, Banner, Begins, Ehlo, FakeMx, HangUp, StartTls};
+use crate::mx::{Answer, Banner, Begins, Ehlo, FakeMx, HangUp, StartTls};
 
 /// How long a client is watched for bytes that it sends before it may (I2).
 const EARLY: Duration = Duration::from_millis(15);
@@ -31,7 +31,7 @@ impl<'a> Recorder<'a> {
         Self { shared, index }
     }
 
-    fn note(&self, change: impl FnOnce(&mut crate::mx::record::Connection)) {
+    pub(super) fn note(&self, change: impl FnOnce(&mut crate::mx::record::Connection)) {
         self.shared.note(self.index, change);
     }
 }
@@ -44,7 +44,7 @@ pub(crate) async fn serve(
     recorder: Recorder<'_>,
 ) {
     let outcome = if script.begins == Begins::AtOnce {
-        match handshake(stream, identity, recorder).await {
+        match handshake(stream, script, identity, recorder).await {
             Some(tls) => {
                 greet_and_talk(Peer::new(tls, Channel::Tls, recorder), script).await.map(|_| None)
             }
@@ -58,115 +58,6 @@ pub(crate) async fn serve(
     if let Some(tls) = upgrade(stream, script, identity, recorder).await {
         // The same: how it ended is in the record.
         let _ended = Peer::new(tls, Channel::Tls, recorder).talk(script).await.is_ok();
-    }
-}
-
-/// What follows a 220: the stream under TLS, when the script lets it come to that.
-async fn upgrade(
-    mut stream: TcpStream,
-    script: &FakeMx,
-    identity: &Identity,
-    recorder: Recorder<'_>,
-) -> Option<TlsStream<TcpStream>> {
-    match &script.after_220 {
-        After220::Handshake => handshake(stream, identity, recorder).await,
-        After220::Close => None,
-        After220::Reset => {
-            let _set = stream.set_zero_linger().is_ok();
-            None
-        }
-        After220::Stall => {
-            drain(&mut stream).await;
-            None
-        }
-        After220::Alert(number) => {
-            client_hello(&mut stream, recorder).await;
-            let _sent = stream.write_all(&[21, 3, 3, 0, 2, 2, *number]).await.is_ok();
-            let _closed = stream.shutdown().await.is_ok();
-            drain(&mut stream).await;
-            None
-        }
-        After220::Garbage(bytes) => {
-            client_hello(&mut stream, recorder).await;
-            let _sent = stream.write_all(bytes).await.is_ok();
-            drain(&mut stream).await;
-            None
-        }
-        After220::Inject(bytes) => {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            let _sent = stream.write_all(bytes).await.is_ok();
-            handshake(stream, identity, recorder).await
-        }
-    }
-}
-
-/// Reads and forgets until the client goes.
-async fn drain(stream: &mut TcpStream) {
-    let mut forgotten = vec![0; 1024];
-    while matches!(stream.read(&mut forgotten).await, Ok(1..)) {}
-}
-
-/// Waits for the first bytes of a ClientHello and does not answer them.
-async fn client_hello(stream: &mut TcpStream, recorder: Recorder<'_>) {
-    let mut first = vec![0; 4096];
-    let read = stream.read(&mut first).await.unwrap_or(0);
-    if read > 0 && first[0] == 22 {
-        recorder.note(|record| record.hello = true);
-    }
-}
-
-async fn handshake(
-    stream: TcpStream,
-    identity: &Identity,
-    recorder: Recorder<'_>,
-) -> Option<TlsStream<TcpStream>> {
-    let start = match LazyConfigAcceptor::new(Acceptor::default(), stream).await {
-        Ok(start) => start,
-        Err(error) => {
-            recorder.note(|record| record.handshake_error = Some(error.to_string()));
-            return None;
-        }
-    };
-    {
-        let hello = start.client_hello();
-        let sni = hello.server_name().map(str::to_owned);
-        let alpn = hello
-            .alpn()
-            .map(|all| all.map(|one| String::from_utf8_lossy(one).into_owned()).collect())
-            .unwrap_or_default();
-        recorder.note(|record| {
-            record.hello = true;
-            record.sni = sni;
-            record.alpn = alpn;
-        });
-    }
-    match start.into_stream(std::sync::Arc::clone(&identity.config)).await {
-        Ok(stream) => {
-            let session = stream.get_ref().1;
-            let seen = TlsSeen {
-                version: session
-                    .protocol_version()
-                    .and_then(|v| v.as_str())
-                    .unwrap_or_default()
-                    .replace('_', "."),
-                cipher: session
-                    .negotiated_cipher_suite()
-                    .and_then(|suite| suite.suite().as_str())
-                    .unwrap_or_default()
-                    .to_owned(),
-                certificate_sha256: identity.sha256.clone(),
-                client_certificate: session
-                    .peer_certificates()
-                    .is_some_and(|chain| !chain.is_empty()),
-                resumed: session.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
-            };
-            recorder.note(|record| record.tls = Some(seen));
-            Some(stream)
-        }
-        Err(error) => {
-            recorder.note(|record| record.handshake_error = Some(error.to_string()));
-            None
-        }
     }
 }
 
@@ -240,6 +131,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
                         Next::Command
                     }
                 }
+                "AUTH" if self.greeted => self.auth(script, &line).await?,
                 "MAIL" if self.greeted => {
                     let (from, params) = path(&line.text);
                     envelope = Envelope { from: Some(from), params, to: Vec::new() };
@@ -295,8 +187,23 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
                 self.say(reply).await?;
                 Ok(Next::Command)
             }
+            Ehlo::Silence => Ok(Next::Command),
             Ehlo::Drop => Ok(Next::End),
         }
+    }
+
+    /// Asks for what the client did not say at once, records it, and answers as the script says.
+    async fn auth(&mut self, script: &FakeMx, line: &Line) -> io::Result<Next> {
+        let mut login = login::Reader::new(&line.text);
+        while let Some(challenge) = login.challenge() {
+            self.say(&format!("334 {challenge}")).await?;
+            let Some(answer) = self.line().await? else { return Ok(Next::End) };
+            login.answer(&answer.text);
+        }
+        let accepted = matches!(&script.auth, Answer::Say(reply) if reply.starts_with("235"));
+        let login = login.finish(self.channel, accepted);
+        self.recorder.note(|record| record.logins.push(login));
+        self.answer(&script.auth).await
     }
 
     /// True when the reply was 220 and nothing more will be said in clear.

@@ -43,20 +43,31 @@ async fn secured(
     ca: &TestCa,
     name: &str,
 ) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+    secured_with(mx, Arc::new(trusting(ca)), name).await
+}
+
+fn trusting(ca: &TestCa) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(ca.roots_pem().as_bytes()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
+async fn secured_with(
+    mx: &RunningMx,
+    config: Arc<ClientConfig>,
+    name: &str,
+) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
     let mut stream = connect(mx).await;
     ask(&mut stream, "").await;
     assert!(ask(&mut stream, "EHLO tester").await.contains("STARTTLS"));
     assert!(ask(&mut stream, "STARTTLS").await.starts_with("220"));
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(ca.roots_pem().as_bytes()).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
     let name = ServerName::try_from(name.to_owned()).unwrap();
-    TlsConnector::from(Arc::new(config)).connect(name, stream).await
+    TlsConnector::from(config).connect(name, stream).await
 }
 
 #[tokio::test]
@@ -145,4 +156,74 @@ async fn bytes_sent_before_the_reply_to_starttls_are_recorded_as_early() {
     ask(&mut stream, "EHLO tester").await;
     ask(&mut stream, "STARTTLS\r\nMAIL FROM:<evil@x.test>").await;
     assert!(mx.connections()[0].early.starts_with(b"MAIL"));
+}
+
+#[tokio::test]
+async fn a_login_is_recorded_with_the_channel_it_came_by() {
+    let (net, ca) = (Net::new(), TestCa::new());
+    let script =
+        FakeMx { auth: Answer::from("535 5.7.8 no"), ..FakeMx::with_auth("LOGIN", "PLAIN") };
+    let mx = script.start("mx.d.test", net.next(), &ca).await.unwrap();
+    let mut clear = connect(&mx).await;
+    ask(&mut clear, "").await;
+    assert!(ask(&mut clear, "EHLO tester").await.contains("AUTH LOGIN\r\n"));
+    assert_eq!(ask(&mut clear, "AUTH LOGIN").await, "334 VXNlcm5hbWU6\r\n");
+    assert_eq!(ask(&mut clear, "bWU=").await, "334 UGFzc3dvcmQ6\r\n");
+    assert!(ask(&mut clear, "c2VjcmV0").await.starts_with("535"));
+    let mut tls = secured(&mx, &ca, "mx.d.test").await.unwrap();
+    assert!(ask(&mut tls, "EHLO tester").await.contains("AUTH PLAIN\r\n"));
+    assert!(ask(&mut tls, "AUTH PLAIN AG1lAHNlY3JldA==").await.starts_with("535"));
+    for (connection, mechanism, channel) in
+        [(0, "LOGIN", Channel::Clear), (1, "PLAIN", Channel::Tls)]
+    {
+        let login = &mx.connections()[connection].logins[0];
+        assert_eq!((login.mechanism.as_str(), login.channel), (mechanism, channel));
+        assert_eq!((login.username.as_str(), login.password.as_str()), ("me", "secret"));
+        assert!(!login.accepted);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_resumes_and_sends_early_data_is_seen() {
+    let (net, ca) = (Net::new(), TestCa::new());
+    let script = FakeMx { early_data: 4096, versions: Versions::Only13, ..FakeMx::default() };
+    let mx = script.start("mx.d.test", net.next(), &ca).await.unwrap();
+    let mut config = trusting(&ca);
+    config.enable_early_data = true;
+    let config = Arc::new(config);
+    for _ in 0..2 {
+        let mut stream = secured_with(&mx, Arc::clone(&config), "mx.d.test").await.unwrap();
+        ask(&mut stream, "EHLO tester").await;
+    }
+    let seen: Vec<_> =
+        mx.connections().iter().map(|c| (c.offered.ticket, c.offered.early_data)).collect();
+    assert_eq!(seen, [(false, false), (true, true)]);
+    assert!(mx.connections()[1].tls.as_ref().unwrap().resumed);
+}
+
+#[tokio::test]
+async fn a_ticket_of_tls_1_2_is_seen() {
+    let (net, ca) = (Net::new(), TestCa::new());
+    let script = FakeMx { versions: Versions::Only12, ..FakeMx::default() };
+    let mx = script.start("mx.d.test", net.next(), &ca).await.unwrap();
+    let config = Arc::new(trusting(&ca));
+    for _ in 0..2 {
+        let mut stream = secured_with(&mx, Arc::clone(&config), "mx.d.test").await.unwrap();
+        ask(&mut stream, "EHLO tester").await;
+    }
+    let seen: Vec<_> = mx.connections().iter().map(|c| c.offered.ticket).collect();
+    assert_eq!(seen, [false, true]);
+}
+
+#[tokio::test]
+async fn key_updates_come_in_a_row() {
+    let (net, ca) = (Net::new(), TestCa::new());
+    for (key_updates, bearable) in [(20, true), (10_000, false)] {
+        let script = FakeMx { key_updates, ..FakeMx::default() };
+        let mx = script.start("mx.d.test", net.next(), &ca).await.unwrap();
+        let mut stream = secured(&mx, &ca, "mx.d.test").await.unwrap();
+        let written = stream.write_all(b"NOOP\r\n").await;
+        let read = stream.read(&mut [0; 1024]).await;
+        assert_eq!(written.is_ok() && read.is_ok(), bearable, "{key_updates}: {read:?}");
+    }
 }

@@ -42,7 +42,10 @@ impl Identity {
             builder.with_no_client_auth()
         };
         let mut config = builder.with_cert_resolver(Arc::new(Always(Arc::clone(&issued.key))));
-        if script.tickets {
+        if script.tickets && script.early_data > 0 {
+            // The library takes early data only with tickets that it remembers, which is its default.
+            config.max_early_data_size = script.early_data;
+        } else if script.tickets {
             config.ticketer = aws_lc_rs::Ticketer::new().expect("a ticketer is made");
         } else {
             config.send_tls13_tickets = 0;
