@@ -58,12 +58,19 @@
 //! ```
 //! use gatepost_net::conn::Job;
 //! use gatepost_policy::tls::{
-//!     NextHop, PlanInput, Requirement, UnknownLevel, plan,
+//!     NextHop, PlanInput, Requirement, TlsPolicies, UnknownLevel, plan,
 //! };
+//! use gatepost_wire::{address::AddressDomain, timestamp::Timestamp};
 //!
-//! let host =
-//!     NextHop { host: "mx.d.test".into(), port: 25, preference: 10, route_level: None };
-//! let input = PlanInput { demands: &[], unknown: UnknownLevel::Require, hosts: &[host] };
+//! let host = NextHop::mx("mx.d.test".into(), 25, 10);
+//! let input = PlanInput {
+//!     demands: &[],
+//!     unknown: UnknownLevel::Require,
+//!     hosts: &[host],
+//!     domain: &AddressDomain::parse("d.test").unwrap(),
+//!     policies: &TlsPolicies::default(),
+//!     now: Timestamp::from_millis(0),
+//! };
 //! for (_host, requirement) in plan(input)?.attempts {
 //!     if let Requirement::Opportunistic(requirement) = requirement {
 //!         let _job = Job::new(requirement, "message");

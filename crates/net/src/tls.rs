@@ -9,6 +9,7 @@
 //! resumed (a resumed session asks no verifier), there is no early data and no ALPN.
 
 mod facts;
+mod names;
 mod roots;
 pub mod server;
 mod verify;
@@ -22,7 +23,7 @@ use gatepost_policy::{
 };
 use rustls::{
     ClientConfig,
-    client::{Resumption, WebPkiServerVerifier, danger::ServerCertVerifier},
+    client::{Resumption, danger::ServerCertVerifier},
     crypto::CryptoProvider,
     pki_types::ServerName,
 };
@@ -30,6 +31,7 @@ use sha2::{Digest, Sha256};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
+use self::roots::Trust;
 use self::verify::{Authenticating, Observed, Unauthenticated, Verdict};
 use crate::{dial::Target, failure::Failure};
 
@@ -51,7 +53,7 @@ pub struct RootsError(String);
 #[derive(Clone)]
 pub struct Connector {
     provider: Arc<CryptoProvider>,
-    roots: Result<Arc<WebPkiServerVerifier>, RootsError>,
+    roots: Result<Arc<Trust>, RootsError>,
 }
 
 impl fmt::Debug for Connector {
@@ -71,11 +73,8 @@ impl Connector {
     /// as without a source of random bytes, no message is worse protected for it: what
     /// demands TLS waits with [`Why::PolicyBroken`].
     pub fn with_provider(provider: Arc<CryptoProvider>, roots: &Roots) -> Self {
-        let roots = roots::load(roots).and_then(|store| {
-            WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider.clone())
-                .build()
-                .map_err(|error| RootsError(error.to_string()))
-        });
+        let algorithms = provider.signature_verification_algorithms;
+        let roots = roots::load(roots).map(|roots| Arc::new(Trust { roots, algorithms }));
         Self { provider, roots }
     }
 
@@ -103,14 +102,14 @@ impl Connector {
         let name = server_name(target, needs_proof)?;
         let verdict = Arc::new(Verdict::default());
         let verifier: Arc<dyn ServerCertVerifier> = if needs_proof {
-            let webpki = self.roots.as_ref().map_err(|error| {
+            let trust = self.roots.as_ref().map_err(|error| {
                 let detail = format!("no certificate can be verified here: {error}");
                 Failure::new(Stage::Plan, Why::PolicyBroken, detail)
             })?;
-            Arc::new(Authenticating::new(webpki.clone(), verdict.clone()))
+            Arc::new(Authenticating::new(trust.clone(), verdict.clone()))
         } else {
-            let webpki = self.roots.as_ref().ok().cloned();
-            Arc::new(Unauthenticated::new(webpki, &self.provider, verdict.clone()))
+            let trust = self.roots.as_ref().ok().cloned();
+            Arc::new(Unauthenticated::new(trust, &self.provider, verdict.clone()))
         };
         let connector = TlsConnector::from(Arc::new(self.config(verifier)?));
         let handshake = Box::pin(connector.connect(name, stream));

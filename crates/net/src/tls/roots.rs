@@ -1,11 +1,21 @@
-//! Reading the roots that certificates are verified against.
+//! The roots that certificates are verified against, and what may be signed with.
 
 use rustls::{
     RootCertStore,
+    crypto::WebPkiSupportedAlgorithms,
     pki_types::{CertificateDer, pem::PemObject},
 };
 
 use super::{Roots, RootsError};
+
+/// What a chain is verified with.
+#[derive(Debug)]
+pub(super) struct Trust {
+    /// The roots, at least one.
+    pub(super) roots: RootCertStore,
+    /// The signatures that count.
+    pub(super) algorithms: WebPkiSupportedAlgorithms,
+}
 
 /// The roots, at least one.
 pub(super) fn load(roots: &Roots) -> Result<RootCertStore, RootsError> {

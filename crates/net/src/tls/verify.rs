@@ -1,7 +1,7 @@
 //! The two verifiers.
 //!
-//! Both run the same checks: chain and name by webpki, the handshake's signature by
-//! the library's own routines, and the strength of the key. [`Authenticating`]
+//! Both run the same checks: the chain by webpki, the name by [`names`], the handshake's
+//! signature by the library's own routines, and the strength of the key. [`Authenticating`]
 //! refuses what fails; it never asserts a signature it has not checked, since a
 //! certificate is public and proves nothing without its key (`tls-delivery.md` 5.8).
 //! [`Unauthenticated`] writes the result down and accepts.
@@ -12,18 +12,19 @@ use gatepost_policy::evidence::Why;
 use rustls::{
     CertificateError, DigitallySignedStruct, Error, SignatureScheme,
     client::{
-        WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        verify_server_cert_signed_by_trust_anchor,
     },
-    crypto::CryptoProvider,
+    crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime},
+    server::ParsedCertificate,
 };
 use x509_parser::{
     certificate::X509Certificate, extensions::ParsedExtension,
     oid_registry::OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS, prelude::FromDer, public_key::PublicKey,
 };
 
-use super::words;
+use super::{names, roots::Trust, words};
 
 /// The shortest RSA key that proves anything (RFC 9325 section 4.5).
 const RSA_BITS: usize = 2048;
@@ -79,7 +80,7 @@ impl Verdict {
 /// The checks that both verifiers run.
 #[derive(Debug)]
 struct Checks {
-    webpki: Arc<WebPkiServerVerifier>,
+    trust: Arc<Trust>,
     verdict: Arc<Verdict>,
 }
 
@@ -92,20 +93,42 @@ impl Checks {
         server_name: &ServerName<'_>,
         now: UnixTime,
     ) -> Result<ServerCertVerified, (Refusal, Error)> {
+        let ours = |refusal| {
+            let error = CertificateError::ApplicationVerificationFailure;
+            (refusal, Error::InvalidCertificate(error))
+        };
         let checked = self
-            .webpki
-            .verify_server_cert(end_entity, intermediates, server_name, &[], now)
+            .chain(end_entity, intermediates, now)
             .map_err(|error| (refused_chain(&error, end_entity, intermediates), error))
-            .and_then(|verified| match weak_key(end_entity) {
-                None => Ok(verified),
-                Some(refusal) => {
-                    let error = CertificateError::ApplicationVerificationFailure;
-                    Err((refusal, Error::InvalidCertificate(error)))
-                }
+            .and_then(|()| {
+                names::check(end_entity, server_name)
+                    .map_err(|detail| ours(Refusal { why: Why::CertName, detail }))
+            })
+            .and_then(|()| match weak_key(end_entity) {
+                None => Ok(ServerCertVerified::assertion()),
+                Some(refusal) => Err(ours(refusal)),
             });
         let good = checked.is_ok();
         self.verdict.note(|observed| observed.certificate = Some(good));
         checked
+    }
+
+    /// Whether the certificate is a server's, in time, and leads to a root.
+    fn chain(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let Trust { roots, algorithms } = self.trust.as_ref();
+        let parsed = ParsedCertificate::try_from(end_entity)?;
+        verify_server_cert_signed_by_trust_anchor(
+            &parsed,
+            roots,
+            intermediates,
+            now,
+            algorithms.all,
+        )
     }
 
     /// Whether the peer holds the certificate's key. The outcome is written down
@@ -131,8 +154,8 @@ pub(super) struct Authenticating {
 }
 
 impl Authenticating {
-    pub(super) const fn new(webpki: Arc<WebPkiServerVerifier>, verdict: Arc<Verdict>) -> Self {
-        Self { checks: Checks { webpki, verdict } }
+    pub(super) const fn new(trust: Arc<Trust>, verdict: Arc<Verdict>) -> Self {
+        Self { checks: Checks { trust, verdict } }
     }
 
     fn refuse<T>(&self, checked: Result<T, (Refusal, Error)>) -> Result<T, Error> {
@@ -161,7 +184,7 @@ impl ServerCertVerifier for Authenticating {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let checked = self.checks.webpki.verify_tls12_signature(message, cert, dss);
+        let checked = verify_tls12_signature(message, cert, dss, &self.checks.trust.algorithms);
         self.refuse(self.checks.signature(checked))
     }
 
@@ -171,12 +194,12 @@ impl ServerCertVerifier for Authenticating {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let checked = self.checks.webpki.verify_tls13_signature(message, cert, dss);
+        let checked = verify_tls13_signature(message, cert, dss, &self.checks.trust.algorithms);
         self.refuse(self.checks.signature(checked))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.checks.webpki.supported_verify_schemes()
+        self.checks.trust.algorithms.supported_schemes()
     }
 }
 
@@ -192,14 +215,14 @@ pub(super) struct Unauthenticated {
 
 impl Unauthenticated {
     pub(super) fn new(
-        webpki: Option<Arc<WebPkiServerVerifier>>,
+        trust: Option<Arc<Trust>>,
         provider: &CryptoProvider,
         verdict: Arc<Verdict>,
     ) -> Self {
         let mut schemes = provider.signature_verification_algorithms.supported_schemes();
         // Offered last, for hosts that can sign with nothing else.
         schemes.extend([SignatureScheme::RSA_PKCS1_SHA1, SignatureScheme::ECDSA_SHA1_Legacy]);
-        Self { checks: webpki.map(|webpki| Checks { webpki, verdict }), schemes }
+        Self { checks: trust.map(|trust| Checks { trust, verdict }), schemes }
     }
 }
 
@@ -225,7 +248,8 @@ impl ServerCertVerifier for Unauthenticated {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         if let Some(checks) = &self.checks {
-            checks.signature(checks.webpki.verify_tls12_signature(message, cert, dss)).ok();
+            let checked = verify_tls12_signature(message, cert, dss, &checks.trust.algorithms);
+            checks.signature(checked).ok();
         }
         Ok(HandshakeSignatureValid::assertion())
     }
@@ -237,7 +261,8 @@ impl ServerCertVerifier for Unauthenticated {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         if let Some(checks) = &self.checks {
-            checks.signature(checks.webpki.verify_tls13_signature(message, cert, dss)).ok();
+            let checked = verify_tls13_signature(message, cert, dss, &checks.trust.algorithms);
+            checks.signature(checked).ok();
         }
         Ok(HandshakeSignatureValid::assertion())
     }

@@ -6,6 +6,7 @@ mod dns;
 mod handshake;
 #[cfg(test)]
 mod listen;
+mod login;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -10,10 +10,11 @@ use gatepost_net::{
     tls::{Connector, Roots},
 };
 use gatepost_policy::tls::{
-    Demand, Enforced, Level, NextHop, Opportunistic, PlanInput, Requirement, Source, UnknownLevel,
-    plan,
+    Demand, Enforced, Level, NextHop, Opportunistic, PlanInput, Requirement, Source, TlsPolicies,
+    UnknownLevel, plan,
 };
 use gatepost_testkit::{FakeMx, Net, RunningMx, TestCa};
+use gatepost_wire::{address::AddressDomain, timestamp::Timestamp};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -31,9 +32,16 @@ pub(crate) const PATIENT: Timeouts = Timeouts {
 };
 
 pub(crate) fn requirement(level: Level) -> Requirement {
-    let host = NextHop { host: HOST.into(), port: 25, preference: 10, route_level: None };
+    let host = NextHop::mx(HOST.into(), 25, 10);
     let demands = [Demand::new(level, Source::Default)];
-    let input = PlanInput { demands: &demands, unknown: UnknownLevel::Require, hosts: &[host] };
+    let input = PlanInput {
+        demands: &demands,
+        unknown: UnknownLevel::Require,
+        hosts: &[host],
+        domain: &AddressDomain::parse("d.test").unwrap(),
+        policies: &TlsPolicies::default(),
+        now: Timestamp::from_millis(0),
+    };
     plan(input).unwrap().attempts.remove(0).1
 }
 
