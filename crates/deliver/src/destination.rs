@@ -73,7 +73,7 @@ pub(crate) async fn find(
 }
 
 fn hop(host: String, port: u16, preference: u16) -> NextHop {
-    NextHop { host, port, preference, route_level: None }
+    NextHop::mx(host, port, preference)
 }
 
 /// The routes of a domain of ours: one is drawn by weight, all others follow.
@@ -95,10 +95,8 @@ fn routes(snapshot: &Snapshot, domain: &DomainName, luck: u64) -> Vec<NextHop> {
         }
         let route = left.swap_remove(drawn);
         ordered.push(NextHop {
-            host: route.host.clone(),
-            port: route.port,
-            preference: 0,
             route_level: Some(route.tls),
+            ..NextHop::mx(route.host.clone(), route.port, 0)
         });
         luck = luck.rotate_right(13).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     }

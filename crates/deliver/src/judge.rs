@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use gatepost_policy::{
     evidence::{Attempt, Ending, Stage, Why},
-    tls::{self, NextHop, Requirement},
+    tls::{NextHop, Requirement},
 };
 use gatepost_store::{Claim, Outcome, QueuedRecipient};
 use gatepost_wire::timestamp::Timestamp;
@@ -178,17 +178,14 @@ impl Ended<'_> {
         let message = self.claim.message();
         let demands = match (self.seen, host) {
             (Seen::Hosts { plan, .. }, Some(host)) => {
-                let hop = plan.iter().find(|(hop, _)| is_at(host, hop)).map(|(hop, _)| hop);
-                hop.map_or_else(
-                    || self.claim.copy().demands.clone(),
-                    |hop| tls::with_route(&self.claim.copy().demands, hop),
-                )
+                let at = plan.iter().find(|(hop, _)| is_at(host, hop));
+                at.map_or(self.claim.copy().demands.as_slice(), |(_, at)| at.demands())
             }
             (Seen::Hosts { .. } | Seen::Nowhere(_) | Seen::Report { .. }, _) => {
-                self.claim.copy().demands.clone()
+                self.claim.copy().demands.as_slice()
             }
         };
-        let (level, decided_by) = Attempt::wanted(&demands, message.revision);
+        let (level, decided_by) = Attempt::wanted(demands, message.revision);
         Attempt {
             message: message.id,
             recipient: recipient.mailbox.to_string(),

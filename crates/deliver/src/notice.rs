@@ -172,6 +172,7 @@ fn as_mail(
         from_source: true,
         size: u64::try_from(written.len()).unwrap_or(u64::MAX),
         headers: Headers::scan(written),
+        now: case.now,
         direction_override: None,
     };
     let params = MailParams {

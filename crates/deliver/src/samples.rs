@@ -48,6 +48,8 @@ pub(crate) fn settings() -> DeliverySettings {
         limits: Limits { connections: 1, per_site: 1, messages_per_connection: 9 },
         timeouts: Timeouts { connect: limit, tls: limit, command: limit },
         private_addresses: PrivateAddresses::Allow,
+        delay_warning: Duration::from_secs(4 * 3600),
+        postmaster: None,
         own_listeners: vec![],
     }
 }

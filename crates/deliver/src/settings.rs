@@ -5,6 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use gatepost_net::dial::Timeouts;
 use gatepost_policy::retry::{Lifetime, Schedule};
+use gatepost_wire::address::Mailbox;
 
 /// What to do with an enforced message whose TLS could not be had (`enforced_failure`).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -96,6 +97,12 @@ pub struct DeliverySettings {
     pub timeouts: Timeouts,
     /// Whether private addresses are used.
     pub private_addresses: PrivateAddresses,
+    /// How long mail waits before its sender is told that it does. One that is not below
+    /// the lifetime never comes.
+    pub delay_warning: Duration,
+    /// Who gets alerts; `None`: postmaster at the first domain of the policy
+    /// ([`gatepost_policy::snapshot::Snapshot::postmaster`]).
+    pub postmaster: Option<Mailbox>,
     /// Where this gateway listens itself: mail to there would be a loop.
     pub own_listeners: Vec<SocketAddr>,
 }

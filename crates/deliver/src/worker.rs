@@ -9,6 +9,7 @@ use gatepost_policy::{
     snapshot::Snapshot,
     tls::{self, NextHop, PlanInput, Requirement},
 };
+use gatepost_wire::timestamp::Timestamp;
 use gatepost_store::{Claim, Fate, Lane, Outcome, Settlement};
 use tokio::sync::Semaphore;
 
@@ -167,7 +168,7 @@ async fn deliver(
             return (Some(settle(engine, view, claim, &Seen::Nowhere(nowhere)).await), live);
         }
     };
-    let plan = match plan(&claim, view, hosts) {
+    let plan = match plan(&claim, view, hosts, engine.parts.clock.now()) {
         Ok(plan) => plan,
         Err(broken) => {
             return (Some(settle(engine, view, claim, &Seen::Nowhere(&broken)).await), live);
@@ -197,9 +198,17 @@ fn plan(
     claim: &Claim,
     view: &Outlook,
     hosts: &[NextHop],
+    now: Timestamp,
 ) -> Result<Vec<(NextHop, Requirement)>, Nowhere> {
-    let demands = &claim.copy().demands;
-    let input = PlanInput { demands, unknown: view.snapshot.tls.unknown, hosts };
+    let copy = claim.copy();
+    let input = PlanInput {
+        demands: &copy.demands,
+        unknown: view.snapshot.tls.unknown,
+        hosts,
+        domain: &copy.lane.domain,
+        policies: &view.snapshot.tls_policies,
+        now,
+    };
     tls::plan(input).map(|plan| plan.attempts).map_err(|broken| Nowhere {
         why: Why::PolicyBroken,
         status: Why::PolicyBroken.status(),

@@ -109,6 +109,8 @@ pub struct Delivery {
     pub expire: Duration,
     /// How long mail waits whose cause is TLS.
     pub enforced_expire: Duration,
+    /// How long mail waits before its sender is told; one that is not below the lifetime means never.
+    pub delay_warning: Duration,
     /// Mail that needs TLS and finds none.
     pub enforced_failure: EnforcedFailure,
     /// The level of a message without one; `None` means what the store's profile says.

@@ -5,7 +5,7 @@
 //! never changed: a disposition lists edits. A submitted `x-TLSLevel` is always cut
 //! and can only ever add a demand (decisions 19 and 31).
 
-use gatepost_wire::message::Edits;
+use gatepost_wire::{address::Mailbox, message::Edits};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     facts::Facts,
     rules::{Mail, Probe, Rule, Undecided, Walk, walk},
     snapshot::{Snapshot, SubmittedLevel, TlsSettings},
-    tls::{Asked, Demand, Source, level},
+    tls::{Asked, Demand, Level, Source, level},
 };
 
 /// What the sender is told where no rule has a reply of its own.
@@ -159,13 +159,17 @@ pub fn accept(
         let direction = facts.direction_override.unwrap_or_else(|| snapshot.direction(recipient));
         let probe = Probe::of_mailbox(recipient);
         let walk = walk(rules, &mail, &probe, direction, |_, _, _| {})?;
-        // The message and the rules are the same for all, so direction and matches decide the rest.
+        let policies = policies(snapshot, facts, recipient);
+        // The message and the rules are the same for all, so direction, matches and what
+        // the recipient's domain demands decide the rest.
         let same = |group: &&mut Group<'_>| {
-            group.direction == direction && group.walk.matched == walk.matched
+            group.direction == direction
+                && group.walk.matched == walk.matched
+                && group.policies == policies
         };
         match groups.iter_mut().find(same) {
             Some(group) => group.recipients.push(index),
-            None => groups.push(Group { recipients: vec![index], direction, walk }),
+            None => groups.push(Group { recipients: vec![index], direction, walk, policies }),
         }
     }
     let mut warnings = Vec::new();
@@ -176,7 +180,8 @@ pub fn accept(
     let dispositions = groups
         .into_iter()
         .map(|group| {
-            let (demands, odd) = demands(&group.walk, facts, &snapshot.tls);
+            let (mut demands, odd) = demands(&group.walk, facts, &snapshot.tls);
+            demands.extend(group.policies.iter().filter(|policy| is_kept(policy)).cloned());
             for warning in odd {
                 if !warnings.contains(&warning) {
                     warnings.push(warning);
@@ -193,6 +198,8 @@ struct Group<'r> {
     recipients: Vec<usize>,
     direction: Direction,
     walk: Walk<'r>,
+    /// What every `[[tls_policy]]` says about the recipients' domain.
+    policies: Vec<Demand>,
 }
 
 struct Outgoing<'a> {
@@ -208,7 +215,7 @@ impl Group<'_> {
         snapshot: &Snapshot,
         outgoing: Outgoing<'_>,
     ) -> Disposition {
-        let Self { recipients, direction, walk } = self;
+        let Self { recipients, direction, walk, policies: _ } = self;
         let rule = |index: &usize| {
             let rule = snapshot.rules.rule(*index)?;
             Some(Matched { rule: rule.name.clone(), shadow: rule.shadow })
@@ -265,6 +272,18 @@ fn edits(walk: &Walk<'_>, facts: &Facts, strip: bool, received: &[u8]) -> Edits 
 /// The `x-TLSLevel` fields that the message came with, as `Name: value`.
 pub(crate) fn spoofed(facts: &Facts) -> Vec<String> {
     facts.headers.named(level::FIELD).map(|field| facts.headers.line(field)).collect()
+}
+
+/// What every `[[tls_policy]]` says about a recipient's domain now.
+pub(crate) fn policies(snapshot: &Snapshot, facts: &Facts, recipient: &Mailbox) -> Vec<Demand> {
+    snapshot.tls_policies.for_domain(recipient.domain(), facts.now)
+}
+
+/// Whether a policy's demand is kept with the message. `plain` is no demand but leave
+/// not to try: what was taken under it would go in clear text after its end, so each
+/// attempt asks for it anew.
+fn is_kept(policy: &Demand) -> bool {
+    policy.level() > Level::Plain
 }
 
 /// What the walk demands, and what is odd about it. The first `x-TLSLevel` that

@@ -18,7 +18,7 @@ pub use self::{
     spans::Spans,
     system::{Profile, SystemRule},
 };
-use crate::{diagnostic::Diagnostic, tls::Level};
+use crate::{day::Day, diagnostic::Diagnostic, tls::Level};
 
 /// The whole policy, in the order of the file.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
@@ -30,9 +30,15 @@ pub struct PolicyDocument {
     /// The networks that may send to anybody through us.
     #[serde(rename = "outbound_source", default)]
     pub outbound_sources: Vec<SourceEntry>,
+    /// Where outbound mail goes instead of to MX.
+    #[serde(rename = "smart_host", default)]
+    pub smart_hosts: Vec<SmartHostEntry>,
     /// Custom Rule Data.
     #[serde(default)]
     pub rule_data: Vec<RuleDataEntry>,
+    /// What no header can weaken.
+    #[serde(rename = "tls_policy", default)]
+    pub tls_policies: Vec<TlsPolicyEntry>,
     /// Message Rules, priority 1 first.
     #[serde(rename = "rule", default)]
     pub rules: Vec<RuleEntry>,
@@ -81,6 +87,44 @@ pub struct RouteEntry {
 pub struct SourceEntry {
     /// An address or a network: `10.0.0.0/8`.
     pub network: String,
+}
+
+/// A place that outbound mail for some domains goes to instead of to MX.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SmartHostEntry {
+    /// The recipients' domains, as they were written; `*` is every domain.
+    pub domains: Vec<String>,
+    /// A host's name or an address.
+    pub host: String,
+    /// The TCP port.
+    #[serde(default = "default_port")]
+    pub port: u16,
+    /// The level on the way there.
+    #[serde(default = "default_route_level")]
+    pub tls: Level,
+    /// TLS from the first byte.
+    #[serde(default)]
+    pub implicit_tls: bool,
+    /// Who we are to the host, where it wants a login.
+    #[serde(default)]
+    pub username: Option<String>,
+    /// The file that holds the password. Its content is no part of the policy.
+    #[serde(default)]
+    pub password_file: Option<String>,
+}
+
+/// A level that no header can weaken.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsPolicyEntry {
+    /// Domains of recipients and names of hosts, as they were written; `*` is all of them.
+    pub domains: Vec<String>,
+    /// The level.
+    pub level: Level,
+    /// The last day on which it holds, in UTC.
+    #[serde(default)]
+    pub until: Option<Day>,
 }
 
 /// A set of Custom Rule Data.

@@ -110,14 +110,17 @@ pub struct DecidedBy {
     pub header: Option<String>,
     /// The rule that wrote it; `null` for one that the sender submitted.
     pub rule: Option<String>,
-    /// The `[[tls_policy]]`. Not in this version: always `null`.
+    /// The domain in the list of the `[[tls_policy]]` that decided, as it is written there.
     pub tls_policy: Option<String>,
     /// The `[[tls_exception]]`. Not in this version: always `null`.
     pub exception: Option<String>,
     /// `dane` or `mta_sts`. Not in this version: always `null`.
     pub published: Option<String>,
-    /// The host of the route whose `tls` decided.
+    /// The host of the route or smart host whose `tls` decided.
     pub route: Option<String>,
+    /// The smart host whose login decided: credentials travel under TLS alone.
+    #[serde(default)]
+    pub login: Option<String>,
     /// Whether it was `default_tls_level`.
     pub default: bool,
     /// The revision of the policy that the message was accepted under.
@@ -136,6 +139,8 @@ impl DecidedBy {
             Source::Submitted { field } => record.header = Some(field.clone()),
             Source::Default => record.default = true,
             Source::Route { host } => record.route = Some(host.clone()),
+            Source::TlsPolicy { domain } => record.tls_policy = Some(domain.clone()),
+            Source::Login { host } => record.login = Some(host.clone()),
         }
         record
     }

@@ -8,6 +8,7 @@ use std::{net::IpAddr, ops::Range};
 use gatepost_wire::{
     address::{Mailbox, ReversePath},
     message::{Field, HeaderSection, decode_value, unfold},
+    timestamp::Timestamp,
 };
 
 use crate::direction::Direction;
@@ -28,6 +29,8 @@ pub struct Facts {
     pub size: u64,
     /// The header section as received.
     pub headers: Headers,
+    /// When the rules run: a `[[tls_policy]]` may have an end.
+    pub now: Timestamp,
     /// Overrides the direction of every recipient, in the simulator.
     pub direction_override: Option<Direction>,
 }
@@ -49,6 +52,16 @@ impl Headers {
         let hashes =
             section.fields().iter().map(|field| name_hash(field.name_bytes(&bytes))).collect();
         Self { bytes, section, hashes }
+    }
+
+    /// The header section as it came, with the empty line behind it.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Where the fields stand in [`Headers::bytes`].
+    pub const fn section(&self) -> &HeaderSection {
+        &self.section
     }
 
     /// The number of fields.

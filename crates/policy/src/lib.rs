@@ -6,9 +6,11 @@
 //! demands, [`evidence`] for the record of what was had.
 
 pub mod accept;
+pub mod day;
 pub mod diagnostic;
 pub mod direction;
 pub mod document;
+mod domain_patterns;
 pub mod evidence;
 pub mod facts;
 pub mod id;

@@ -1,6 +1,9 @@
 //! Policies and messages that the tests of several modules share.
 
-use gatepost_wire::address::{Mailbox, ReversePath};
+use gatepost_wire::{
+    address::{Mailbox, ReversePath},
+    timestamp::Timestamp,
+};
 
 use crate::{
     accept::{Accepted, Disposition, End, Origin, accept},
@@ -94,6 +97,9 @@ pub(crate) fn rule(rest: &str) -> String {
     format!("[[rule]]\nname = \"r\"\n{rest}\n")
 }
 
+/// When the messages of the tests arrive: 2026-11-24T03:00:00Z.
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_795_489_200_000);
+
 pub(crate) fn facts(message: &[u8], to: &[&str]) -> Facts {
     Facts {
         sender: ReversePath::parse("bob@acme.example").unwrap(),
@@ -102,6 +108,7 @@ pub(crate) fn facts(message: &[u8], to: &[&str]) -> Facts {
         from_source: true,
         size: u64::try_from(message.len()).unwrap(),
         headers: Headers::scan(message),
+        now: NOW,
         direction_override: None,
     }
 }

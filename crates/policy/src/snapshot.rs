@@ -3,17 +3,22 @@
 //! One `Arc<Snapshot>` is held from MAIL to the end of data, so that a reload
 //! cannot change a verdict halfway. It is built as a whole or not at all.
 
+mod smart_host;
+mod tls_policy;
+
 use std::{collections::HashMap, net::IpAddr};
 
 use gatepost_wire::address::{AddressDomain, DomainName, Mailbox};
 use serde::{Deserialize, Serialize};
 
+pub use self::smart_host::SmartHost;
+use self::smart_host::SmartHosts;
 use crate::{
     diagnostic::{Diagnostic, quote},
     direction::Direction,
     document::{DomainEntry, PolicyDocument, Profile, RouteEntry, SourceEntry, Spans},
     rules::{Network, Networks, RuleSet},
-    tls::{Level, UnknownLevel},
+    tls::{Level, TlsPolicies, UnknownLevel},
 };
 
 /// What the policy says at one revision.
@@ -29,6 +34,9 @@ pub struct Snapshot {
     pub rules: RuleSet,
     /// The settings that decide about levels.
     pub tls: TlsSettings,
+    /// What no header can weaken.
+    pub tls_policies: TlsPolicies,
+    smart_hosts: SmartHosts,
     domains: HashMap<DomainName, Vec<Route>>,
     sources: Networks,
 }
@@ -101,6 +109,8 @@ impl Snapshot {
         let mut problems = vec![];
         let domains = domains(&document, spans, &mut problems);
         let sources = sources(&document, spans, &mut problems);
+        let smart_hosts = smart_host::compile(&document, spans, &mut problems);
+        let tls_policies = tls_policy::compile(&document, spans, &mut problems);
         match RuleSet::compile(&document, spans, profile) {
             Ok(rules) if problems.is_empty() => Ok(Self {
                 revision,
@@ -108,6 +118,8 @@ impl Snapshot {
                 document: document.completed(profile),
                 rules,
                 tls,
+                tls_policies,
+                smart_hosts,
                 domains,
                 sources: Networks::of(sources),
             }),
@@ -132,6 +144,25 @@ impl Snapshot {
     /// The routes of a domain of ours. None where it has none, or is not ours: then mail goes by MX.
     pub fn routes(&self, domain: &DomainName) -> &[Route] {
         self.domains.get(domain).map_or(&[], Vec::as_slice)
+    }
+
+    /// Where outbound mail for a domain goes instead of to MX: the entry whose list fits
+    /// the domain best, exactly before by the longest name above it before `*`.
+    pub fn smart_host(&self, domain: &AddressDomain) -> Option<&SmartHost> {
+        self.smart_hosts.of(domain)
+    }
+
+    /// All smart hosts, in the order of the document.
+    pub fn smart_hosts(&self) -> &[SmartHost] {
+        self.smart_hosts.all()
+    }
+
+    /// The postmaster: the one that is configured, else postmaster at our first domain.
+    pub fn postmaster(&self, configured: Option<&Mailbox>) -> Option<Mailbox> {
+        configured.cloned().or_else(|| {
+            let domain = AddressDomain::parse(self.first_domain()?.as_str()).ok()?;
+            Some(Mailbox::postmaster(domain))
+        })
     }
 
     /// Whether a domain is one of ours, exactly (decision 24).
@@ -201,16 +232,12 @@ fn route(
 ) -> Option<Route> {
     let RouteEntry { host, port, weight, tls } = entry;
     let before = problems.len();
-    let bare = host.trim().trim_start_matches('[').trim_end_matches(']');
-    let address = bare.parse::<IpAddr>().ok().map(|address| address.to_string());
-    let name = || DomainName::parse(host.trim()).ok().map(|name| name.as_str().to_owned());
     let mut refuse = |key: &str, problem: String, remedy: &str| {
         problems.push(spans.problem(&format!("{path}.{key}"), problem, remedy.to_owned()));
     };
-    let found = address.or_else(name);
+    let found = host_of(host);
     if found.is_none() {
-        let problem = format!("{} is no host.", quote(host));
-        refuse("host", problem, "Write a host's name or an address; the port has its own key.");
+        refuse("host", format!("{} is no host.", quote(host)), NO_HOST);
     }
     if *port == 0 || *weight == 0 {
         let key = if *port == 0 { "port" } else { "weight" };
@@ -218,10 +245,24 @@ fn route(
     }
     if !tls.is_built() {
         let problem = format!("The level \"{tls}\" is not in this version.");
-        refuse("tls", problem, "Use \"verify\", the strictest of this version.");
+        refuse("tls", problem, STRICTEST);
     }
     let host = found.filter(|_| problems.len() == before)?;
     Some(Route { host, port: *port, weight: *weight, tls: *tls })
+}
+
+/// What to do about a host that is none.
+const NO_HOST: &str = "Write a host's name or an address; the port has its own key.";
+
+/// What to do about a level that is not built.
+const STRICTEST: &str = "Use \"verify\", the strictest of this version.";
+
+/// A host as it was written: its name in A-labels, or its address without brackets.
+fn host_of(written: &str) -> Option<String> {
+    let bare = written.trim().trim_start_matches('[').trim_end_matches(']');
+    let address = bare.parse::<IpAddr>().ok().map(|address| address.to_string());
+    let name = || DomainName::parse(written.trim()).ok().map(|name| name.as_str().to_owned());
+    address.or_else(name)
 }
 
 fn sources(

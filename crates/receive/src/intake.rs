@@ -222,6 +222,7 @@ impl Intake {
             from_source,
             size: staging.len(),
             headers: Headers::scan(head),
+            now: at,
             direction_override: None,
         };
         let accepted =

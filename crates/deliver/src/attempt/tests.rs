@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use gatepost_net::tls::Roots;
-use gatepost_policy::tls::{Level, PlanInput, UnknownLevel, plan};
+use gatepost_policy::tls::{Level, PlanInput, TlsPolicies, UnknownLevel, plan};
 use gatepost_testkit::{Channel, FakeDns, FakeMx, Net, RunningMx, TestCa};
 
 use super::*;
-use crate::samples::{claimed, memory, settings};
+use crate::samples::{ACCEPTED, claimed, memory, settings};
 
 #[derive(Debug)]
 struct Silent;
@@ -41,14 +41,17 @@ impl Bench {
     async fn run(&self, level: Level, kept: Option<Live>) -> (Trial, Option<Live>) {
         let store = memory();
         let claim = claimed(&store, level).await;
-        let hop = NextHop {
-            host: self.mx.address().ip().to_string(),
-            port: self.mx.address().port(),
-            preference: 0,
-            route_level: None,
-        };
+        let address = self.mx.address();
+        let hop = NextHop::mx(address.ip().to_string(), address.port(), 0);
         let demands = claim.copy().demands.clone();
-        let input = PlanInput { demands: &demands, unknown: UnknownLevel::Require, hosts: &[hop] };
+        let input = PlanInput {
+            demands: &demands,
+            unknown: UnknownLevel::Require,
+            hosts: &[hop],
+            domain: &claim.copy().lane.domain,
+            policies: &TlsPolicies::default(),
+            now: ACCEPTED,
+        };
         let plan = plan(input).unwrap().attempts;
         let dns = FakeDns::new();
         let work = Work {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use gatepost_net::failure::Failure;
-use gatepost_policy::tls::{Level, PlanInput, UnknownLevel, plan};
+use gatepost_policy::tls::{Level, PlanInput, TlsPolicies, UnknownLevel, plan};
 use gatepost_wire::reply::{Response, read_response};
 
 use super::*;
@@ -12,7 +12,7 @@ fn reply(text: &str) -> Response {
 }
 
 fn hop(host: &str) -> NextHop {
-    NextHop { host: host.into(), port: 25, preference: 0, route_level: None }
+    NextHop::mx(host.into(), 25, 0)
 }
 
 /// Judges an attempt at a message of this level, which failed at these hosts.
@@ -26,7 +26,14 @@ async fn judged(
     let claim = claimed(&store, level).await;
     let hosts: Vec<NextHop> = (0..failures.len()).map(|n| hop(&format!("mx{n}"))).collect();
     let demands = claim.copy().demands.clone();
-    let input = PlanInput { demands: &demands, unknown: UnknownLevel::Require, hosts: &hosts };
+    let input = PlanInput {
+        demands: &demands,
+        unknown: UnknownLevel::Require,
+        hosts: &hosts,
+        domain: &claim.copy().lane.domain,
+        policies: &TlsPolicies::default(),
+        now: ACCEPTED,
+    };
     let plan = plan(input).unwrap().attempts;
     let mut trial = Trial::new(1);
     for (hop, failure) in hosts.iter().zip(failures) {

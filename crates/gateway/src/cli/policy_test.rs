@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use gatepost_policy::rules::expectation::Expectations;
+use gatepost_store::{Clock as _, SystemClock};
 use serde::Serialize;
 
 use super::out::{Ink, colour, inked, one_line};
@@ -57,11 +58,12 @@ pub(crate) async fn run(arguments: Arguments, config: Option<&Path>) -> Done {
         return Err(Trouble::Problems { found, so: "nothing was tested" });
     }
     let snapshot = rules::snapshot(config, policy.as_deref()).await?;
+    let now = SystemClock::new().now();
     let outcomes: Vec<Outcome> = tests
         .iter()
         .map(|test| {
             let failures: Vec<Miss> = test
-                .run(&snapshot)
+                .run(&snapshot, now)
                 .into_iter()
                 .map(|miss| Miss {
                     recipient: miss.recipient,

@@ -9,7 +9,7 @@ use gatepost_policy::document::{ActionEntry, ConditionEntry, FinalAction, RuleEn
 use gatepost_policy::facts::{Facts, Headers};
 use gatepost_policy::rules::explain::{ConditionTrace, RecipientTrace, Trace, trace};
 use gatepost_policy::snapshot::Snapshot;
-use gatepost_store::Verdict;
+use gatepost_store::{Clock as _, SystemClock, Verdict};
 use gatepost_wire::address::{Mailbox, ReversePath};
 use serde::Serialize;
 use serde_json::Value;
@@ -203,6 +203,7 @@ async fn simulate(config: Option<&Path>, simulation: Simulation) -> Done {
         from_source: snapshot.may_relay(client),
         size: u64::try_from(message.len()).unwrap_or(u64::MAX),
         headers: Headers::scan(&message),
+        now: SystemClock::new().now(),
         direction_override: direction,
     };
     let trace = trace(&snapshot, &facts);

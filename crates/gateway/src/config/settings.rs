@@ -159,8 +159,8 @@ pub const SETTINGS: &[Setting] = &[
     ),
     text(
         "delivery.delay_warning",
-        "5d",
-        "Warnings about delayed mail are not in this version; a duration of at least `expire` means none.",
+        "4h",
+        "How long mail waits before its sender is told that it does; one that is not below the lifetime means never.",
     ),
     text(
         "delivery.enforced_failure",

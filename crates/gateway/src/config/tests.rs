@@ -125,7 +125,7 @@ trust_ad = "auto"
 port = 70000
 retry = []
 expire = "0s"
-delay_warning = "4h"
+delay_warning = "0s"
 default_tls_level = "dane"
 submitted_tls_level = "rise"
 dane = true
@@ -156,6 +156,15 @@ fn the_value_that_is_off_is_always_taken() {
     let text = "[store]\nurl = \"embedded\"\n[[listener]]\naddress = \"[::1]:2525\"\nauth = false\n[dns]\ntrust_ad = \"never\"\n\
                 [delivery]\ndane = false\nmta_sts = false\nexpire = \"2d\"\ndelay_warning = \"2d\"\n";
     assert_eq!(config(text).delivery.expire, Duration::from_secs(2 * 86_400));
+}
+
+#[test]
+fn a_warning_about_delay_comes_after_four_hours_or_as_written() {
+    let hour = Duration::from_secs(3600);
+    assert_eq!(config("").delivery.delay_warning, 4 * hour);
+    assert_eq!(config("[delivery]\ndelay_warning = \"90m\"\n").delivery.delay_warning, hour * 3 / 2);
+    let never = config("[delivery]\nexpire = \"1d\"\ndelay_warning = \"9d\"\n");
+    assert!(never.delivery.delay_warning > never.delivery.expire, "longer than the lifetime is taken");
 }
 
 #[test]

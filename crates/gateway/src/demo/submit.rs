@@ -7,9 +7,10 @@ use gatepost_net::conn::{Envelope, Job, Mail, Rcpt};
 use gatepost_net::dial::{Target, Timeouts, dial};
 use gatepost_net::failure::Failure;
 use gatepost_policy::evidence::NoTls;
-use gatepost_policy::tls::{NextHop, PlanInput, Requirement, UnknownLevel, plan};
-use gatepost_wire::address::{Mailbox, ReversePath};
+use gatepost_policy::tls::{NextHop, PlanInput, Requirement, TlsPolicies, UnknownLevel, plan};
+use gatepost_wire::address::{AddressDomain, Mailbox, ReversePath};
 use gatepost_wire::command::{MailParams, RcptParams};
+use gatepost_wire::timestamp::Timestamp;
 
 /// Long enough for a busy machine, short enough for a person who waits.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -64,13 +65,15 @@ pub(crate) async fn submit(
 
 /// The requirement of a message that nobody demands anything for.
 fn no_demand(gateway: SocketAddr) -> Option<Requirement> {
-    let host = NextHop {
-        host: gateway.ip().to_string(),
-        port: gateway.port(),
-        preference: 0,
-        route_level: None,
+    let host = NextHop::mx(gateway.ip().to_string(), gateway.port(), 0);
+    let input = PlanInput {
+        demands: &[],
+        unknown: UnknownLevel::Require,
+        hosts: &[host],
+        domain: &AddressDomain::Literal(gateway.ip()),
+        policies: &TlsPolicies::default(),
+        now: Timestamp::from_millis(0),
     };
-    let input = PlanInput { demands: &[], unknown: UnknownLevel::Require, hosts: &[host] };
     plan(input).ok()?.attempts.into_iter().next().map(|(_, requirement)| requirement)
 }
 

@@ -46,6 +46,8 @@ pub(crate) fn delivery(config: &Config, listeners: Vec<SocketAddr>) -> DeliveryS
             command: delivery.command_timeout,
         },
         private_addresses: delivery.private_addresses,
+        delay_warning: delivery.delay_warning,
+        postmaster: config.postmaster.clone(),
         own_listeners: listeners,
     }
 }

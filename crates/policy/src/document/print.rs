@@ -5,16 +5,20 @@
 
 use super::{
     ActionEntry, ConditionEntry, CustomRule, DomainEntry, FinalAction, Literal, PolicyDocument,
-    RouteEntry, RuleDataEntry, RuleEntry, SourceEntry, SystemEntry, Values,
+    RouteEntry, RuleDataEntry, RuleEntry, SmartHostEntry, SourceEntry, SystemEntry, TlsPolicyEntry,
+    Values,
 };
 
 /// The document as TOML.
 pub(super) fn toml(document: &PolicyDocument) -> String {
-    let PolicyDocument { domains, outbound_sources, rule_data, rules } = document;
+    let PolicyDocument { domains, outbound_sources, smart_hosts, rule_data, tls_policies, rules } =
+        document;
     let mut tables: Vec<String> = Vec::new();
     tables.extend(domains.iter().map(domain));
     tables.extend(outbound_sources.iter().map(source));
+    tables.extend(smart_hosts.iter().map(smart_host));
     tables.extend(rule_data.iter().map(set));
+    tables.extend(tls_policies.iter().map(tls_policy));
     tables.extend(rules.iter().map(|entry| match entry {
         RuleEntry::System(entry) => system(entry),
         RuleEntry::Custom(entry) => rule(entry),
@@ -39,6 +43,35 @@ fn route(entry: &RouteEntry) -> String {
 fn source(entry: &SourceEntry) -> String {
     let SourceEntry { network } = entry;
     format!("[[outbound_source]]\nnetwork = {}\n", string(network))
+}
+
+fn smart_host(entry: &SmartHostEntry) -> String {
+    let SmartHostEntry { domains, host, port, tls, implicit_tls, username, password_file } = entry;
+    let mut out = String::from("[[smart_host]]\n");
+    push_line(&mut out, "domains", &array(domains));
+    push_line(&mut out, "host", &string(host));
+    push_line(&mut out, "port", &port.to_string());
+    push_line(&mut out, "tls", &format!("\"{tls}\""));
+    if *implicit_tls {
+        push_line(&mut out, "implicit_tls", "true");
+    }
+    for (key, text) in [("username", username), ("password_file", password_file)] {
+        if let Some(text) = text {
+            push_line(&mut out, key, &string(text));
+        }
+    }
+    out
+}
+
+fn tls_policy(entry: &TlsPolicyEntry) -> String {
+    let TlsPolicyEntry { domains, level, until } = entry;
+    let mut out = String::from("[[tls_policy]]\n");
+    push_line(&mut out, "domains", &array(domains));
+    push_line(&mut out, "level", &format!("\"{level}\""));
+    if let Some(until) = until {
+        push_line(&mut out, "until", &format!("\"{until}\""));
+    }
+    out
 }
 
 fn set(entry: &RuleDataEntry) -> String {
@@ -126,6 +159,11 @@ fn literal(value: &Literal) -> String {
             format!("[{}]", list.iter().map(literal).collect::<Vec<_>>().join(", "))
         }
     }
+}
+
+/// Short lists stay on their line.
+fn array(texts: &[String]) -> String {
+    format!("[{}]", texts.iter().map(|text| string(text)).collect::<Vec<_>>().join(", "))
 }
 
 fn push_line(out: &mut String, key: &str, value: &str) {

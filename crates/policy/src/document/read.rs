@@ -5,6 +5,7 @@
 
 pub(crate) mod fields;
 mod rule;
+mod tls;
 
 use self::fields::{Fields, Reader};
 use super::{
@@ -19,7 +20,7 @@ use crate::{
 };
 
 /// Tables of the design that this version does not have (decision 17).
-const NOT_BUILT: &[&str] = &["smart_host", "tls_policy", "tls_exception"];
+const NOT_BUILT: &[&str] = &["tls_exception"];
 
 /// Reads a policy file.
 pub(super) fn toml(text: &str, file: &str) -> Result<Parsed, Vec<Diagnostic>> {
@@ -57,13 +58,17 @@ fn document(reader: &mut Reader, entries: Vec<Entry>) -> PolicyDocument {
     }
     let domains = fields.list("domain");
     let sources = fields.list("outbound_source");
+    let smart_hosts = fields.list("smart_host");
     let sets = fields.list("rule_data");
+    let policies = fields.list("tls_policy");
     let rules = fields.list("rule");
     fields.finish();
     PolicyDocument {
         domains: reader.each("domain", domains, domain),
         outbound_sources: reader.each("outbound_source", sources, source),
+        smart_hosts: reader.each("smart_host", smart_hosts, tls::smart_host),
         rule_data: reader.each("rule_data", sets, set),
+        tls_policies: reader.each("tls_policy", policies, tls::policy),
         rules: reader.each("rule", rules, rule::rule),
     }
 }
@@ -80,17 +85,18 @@ fn route(mut fields: Fields<'_>) -> Option<RouteEntry> {
     let host = fields.required_text("host");
     let port = fields.number("port", 1, 65_535).unwrap_or(25);
     let weight = fields.number("weight", 1, 65_535).unwrap_or(1);
-    let tls = level(&mut fields, "tls");
+    let tls = level(&mut fields, "tls").unwrap_or(Level::Try);
     fields.finish();
     Some(RouteEntry { host: host?, port, weight, tls })
 }
 
-fn level(fields: &mut Fields<'_>, key: &'static str) -> Level {
+/// A level; `None` where the key is not there or holds no level.
+fn level(fields: &mut Fields<'_>, key: &'static str) -> Option<Level> {
     let words: Vec<&'static str> =
         Level::ALL.into_iter().filter(|level| level.is_built()).map(Level::word).collect();
     let later: Vec<&'static str> =
         Level::ALL.into_iter().filter(|level| !level.is_built()).map(Level::word).collect();
-    fields.word(key, &words, &later).and_then(Level::parse).unwrap_or(Level::Try)
+    fields.word(key, &words, &later).and_then(Level::parse)
 }
 
 fn source(mut fields: Fields<'_>) -> Option<SourceEntry> {

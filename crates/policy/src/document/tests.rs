@@ -59,8 +59,8 @@ fn unknown_keys_are_errors_with_a_suggestion() {
 #[test]
 fn what_is_not_built_is_refused_with_that_reason() {
     for text in [
-        "[[smart_host]]\nhost = \"a\"\n",
-        "[[tls_policy]]\nlevel = \"verify\"\n",
+        "[[smart_host]]\ndomains = [\"*\"]\nhost = \"a\"\ntls = \"dane\"\n",
+        "[[tls_policy]]\ndomains = [\"*\"]\nlevel = \"secure\"\n",
         "[[tls_exception]]\nname = \"x\"\n",
         "[[rule]]\nname = \"a\"\nconditions = [{ condition = \"spf\", match = \"matches\" }]\n",
         "[[rule]]\nname = \"a\"\nactions = [{ action = \"send_copy_to\", value = \"x\" }]\n",
@@ -199,6 +199,7 @@ fn document() -> impl Strategy<Value = PolicyDocument> {
             outbound_sources,
             rule_data,
             rules,
+            ..PolicyDocument::default()
         })
 }
 

@@ -14,7 +14,10 @@ mod read;
 
 use std::net::IpAddr;
 
-use gatepost_wire::address::{Mailbox, ReversePath};
+use gatepost_wire::{
+    address::{Mailbox, ReversePath},
+    timestamp::Timestamp,
+};
 
 use super::explain::{RecipientTrace, trace};
 use crate::{
@@ -91,8 +94,8 @@ impl Expectations {
 }
 
 impl Expectation {
-    /// Runs the test against a policy. No failure: it passed.
-    pub fn run(&self, snapshot: &Snapshot) -> Vec<Failure> {
+    /// Runs the test against a policy as it is at a time. No failure: it passed.
+    pub fn run(&self, snapshot: &Snapshot, now: Timestamp) -> Vec<Failure> {
         let facts = Facts {
             sender: self.from.clone(),
             recipients: self.to.clone(),
@@ -100,6 +103,7 @@ impl Expectation {
             from_source: snapshot.may_relay(self.source),
             size: u64::try_from(self.message.len()).unwrap_or(u64::MAX),
             headers: Headers::scan(&self.message),
+            now,
             direction_override: self.direction,
         };
         trace(snapshot, &facts)

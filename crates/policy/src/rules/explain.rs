@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, Condition, Mail, Probe, Rule, Test, View, Walk, walk};
 use crate::{
-    accept::{Warning, demands, spoofed},
+    accept::{Warning, demands, policies, spoofed},
     direction::Direction,
     document::{ActionEntry, ConditionEntry, ConditionKind, FinalAction, Literal, MatchType},
     evidence::{Attempt, DecidedBy},
@@ -101,7 +101,8 @@ pub fn trace(snapshot: &Snapshot, facts: &Facts) -> Trace {
                 Ok(walk) => (walk, None),
                 Err(undecided) => (Walk::default(), Some(undecided)),
             };
-            let (demands, odd) = demands(&walk, facts, &snapshot.tls);
+            let (mut demands, odd) = demands(&walk, facts, &snapshot.tls);
+            demands.extend(policies(snapshot, facts, recipient));
             warnings.extend(odd.iter().map(ToString::to_string));
             warnings.extend(shadow_warnings(&walk, snapshot));
             let last = walk.ended.map(|rule| rule.last);

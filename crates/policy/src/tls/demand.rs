@@ -43,9 +43,19 @@ pub enum Source {
     },
     /// `default_tls_level`: no rule wrote a level.
     Default,
-    /// The `tls` of the route that inbound mail takes.
+    /// The `tls` of the route that inbound mail takes, or of the smart host for outbound mail.
     Route {
         /// The route's host.
+        host: String,
+    },
+    /// A `[[tls_policy]]`.
+    TlsPolicy {
+        /// The domain in its list that matched, as it was written.
+        domain: String,
+    },
+    /// A smart host that wants a login: credentials travel under TLS alone (RFC 4954 section 4).
+    Login {
+        /// The smart host.
         host: String,
     },
 }
@@ -71,16 +81,26 @@ impl Demand {
     }
 }
 
-/// The demand that decides: the strictest, and of equals the first. `None` only
-/// for an empty list.
+/// The demand that decides: the strictest, and of equals the first. Where nothing
+/// stricter than `Try` is demanded, a [`plain_policy`] decides. `None` only for an
+/// empty list.
 pub fn strictest(demands: &[Demand]) -> Option<&Demand> {
-    let mut best: Option<&Demand> = None;
-    for demand in demands {
-        if best.is_none_or(|b| demand.level() > b.level()) {
-            best = Some(demand);
-        }
-    }
-    best
+    let best = strictest_of(demands.iter())?;
+    if best.level() == Level::Try { plain_policy(demands).or(Some(best)) } else { Some(best) }
+}
+
+/// The `[[tls_policy]]` that switches the attempt at TLS off: all policies together
+/// ask for `plain` (decision 30). It loses to whatever demands TLS.
+pub(super) fn plain_policy(demands: &[Demand]) -> Option<&Demand> {
+    let policies =
+        demands.iter().filter(|demand| matches!(demand.source, Source::TlsPolicy { .. }));
+    strictest_of(policies).filter(|demand| demand.level() == Level::Plain)
+}
+
+fn strictest_of<'a>(demands: impl Iterator<Item = &'a Demand>) -> Option<&'a Demand> {
+    demands.fold(None, |best: Option<&Demand>, demand| {
+        if best.is_none_or(|best| demand.level() > best.level()) { Some(demand) } else { best }
+    })
 }
 
 /// One word for a set of demands, equal exactly when the sets ask for the same:

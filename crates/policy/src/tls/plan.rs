@@ -5,21 +5,44 @@
 
 use std::collections::BTreeSet;
 
+use gatepost_wire::{address::AddressDomain, timestamp::Timestamp};
+
 use super::{
-    Asked, Clause, Demand, Level, Preference, Proof, ProofNeeded, Requirement, Source, UnknownLevel,
+    Asked, Clause, Demand, Level, Preference, Proof, ProofNeeded, Requirement, Source, TlsPolicies,
+    UnknownLevel, strictest,
 };
 
 /// A host that mail can be handed to.
 #[derive(Clone, Debug, Eq, PartialEq, Hash)]
 pub struct NextHop {
-    /// The MX host's name, or a route's host: a name or an address.
+    /// The MX host's name, or the host of a route or smart host: a name or an address.
     pub host: String,
     /// The TCP port.
     pub port: u16,
     /// The MX preference, lower first; routes share one.
     pub preference: u16,
-    /// The level that the route to this host has, where it is a route.
+    /// The level that the policy names for the way there: of a route or a smart host.
     pub route_level: Option<Level>,
+    /// TLS from the first byte (RFC 8314 section 3): there is no clear text to fall back to.
+    pub implicit_tls: bool,
+    /// Who we are to the host, where it wants a login.
+    pub login: Option<Login>,
+}
+
+impl NextHop {
+    /// A host that MX or an address names: it has no level and wants no login.
+    pub const fn mx(host: String, port: u16, preference: u16) -> Self {
+        Self { host, port, preference, route_level: None, implicit_tls: false, login: None }
+    }
+}
+
+/// A login at a smart host, as the policy names it. The file is read at each login.
+#[derive(Clone, Debug, Eq, PartialEq, Hash)]
+pub struct Login {
+    /// The user's name.
+    pub username: String,
+    /// The file that holds the password, relative to the configuration's folder.
+    pub password_file: String,
 }
 
 /// All that decides about TLS for one message group.
@@ -31,6 +54,47 @@ pub struct PlanInput<'a> {
     pub unknown: UnknownLevel,
     /// The hosts, in the order in which they are tried.
     pub hosts: &'a [NextHop],
+    /// The domain of the recipients.
+    pub domain: &'a AddressDomain,
+    /// The `[[tls_policy]]` in force.
+    pub policies: &'a TlsPolicies,
+    /// The time of the attempt: a policy may have an end.
+    pub now: Timestamp,
+}
+
+impl PlanInput<'_> {
+    /// The demands that hold on the way to a host: those of the message, and whatever
+    /// the policy of today says about the domain and about the host. Nothing that is
+    /// added loosens; a route's own level stands in for a default that demands nothing.
+    fn demands_at(&self, host: &NextHop, of_domain: &[Demand]) -> Vec<Demand> {
+        let stands_in = |demand: &Demand| {
+            host.route_level.is_some()
+                && demand.source == Source::Default
+                && !demand.level().is_enforced()
+        };
+        let mut united: Vec<Demand> =
+            self.demands.iter().filter(|demand| !stands_in(demand)).cloned().collect();
+        let of_host = self.policies.for_host(&host.host, self.now);
+        for demand in of_domain.iter().cloned().chain(of_host).chain(of_hop(host)) {
+            if !united.contains(&demand) {
+                united.push(demand);
+            }
+        }
+        united
+    }
+}
+
+/// What the entry of the policy that names a host asks for on the way there.
+fn of_hop(host: &NextHop) -> impl Iterator<Item = Demand> {
+    let source = || Source::Route { host: host.host.clone() };
+    // Without STARTTLS there is no clear text, whatever level is written.
+    let least = host.implicit_tls.then_some(Level::Require);
+    let route = host.route_level.max(least).map(|level| Demand::new(level, source()));
+    let login = host
+        .login
+        .as_ref()
+        .map(|_| Demand::new(Level::Require, Source::Login { host: host.host.clone() }));
+    route.into_iter().chain(login)
 }
 
 /// The hosts with what each must show.
@@ -62,39 +126,28 @@ pub enum Broken {
 /// # Errors
 /// [`Broken`] where a demand cannot be judged; nothing may be sent then.
 pub fn plan(input: PlanInput<'_>) -> Result<Plan, Broken> {
-    let PlanInput { demands, unknown, hosts } = input;
+    let PlanInput { demands, unknown, hosts, domain, policies, now } = input;
     for demand in demands {
         if let (Asked::Unknown(value), UnknownLevel::Defer) = (&demand.asked, unknown) {
             return Err(Broken::Unknown { value: value.clone() });
         }
     }
+    let of_domain = policies.for_domain(domain, now);
     let attempts = hosts
         .iter()
-        .map(|host| Ok((host.clone(), requirement(&with_route(demands, host))?)))
+        .map(|host| Ok((host.clone(), requirement(input.demands_at(host, &of_domain))?)))
         .collect::<Result<_, Broken>>()?;
     Ok(Plan { attempts })
 }
 
-/// The demands that hold on the way to a host. A route's own level stands in for a
-/// default that demands nothing; whatever demands TLS holds beside it, since nothing
-/// that is added may loosen.
-pub fn with_route(demands: &[Demand], host: &NextHop) -> Vec<Demand> {
-    let Some(level) = host.route_level else { return demands.to_vec() };
-    let route = Demand::new(level, Source::Route { host: host.host.clone() });
-    let stands_in =
-        |demand: &Demand| demand.source == Source::Default && !demand.level().is_enforced();
-    let said = demands.iter().filter(|demand| !stands_in(demand)).cloned();
-    said.chain([route]).collect()
-}
-
-fn requirement(demands: &[Demand]) -> Result<Requirement, Broken> {
+fn requirement(demands: Vec<Demand>) -> Result<Requirement, Broken> {
     let mut clauses = Vec::new();
-    for demand in demands {
+    for demand in &demands {
         clauses.extend(clause(demand)?);
     }
-    let strictest = demands.iter().map(Demand::level).max().unwrap_or(Level::Try);
-    let preference = if strictest == Level::Plain { Preference::Plain } else { Preference::Try };
-    Ok(Requirement::resolve(clauses, preference))
+    let level = strictest(&demands).map_or(Level::Try, Demand::level);
+    let preference = if level == Level::Plain { Preference::Plain } else { Preference::Try };
+    Ok(Requirement::resolve(clauses, preference, demands))
 }
 
 fn clause(demand: &Demand) -> Result<Option<Clause>, Broken> {
@@ -112,7 +165,7 @@ mod tests {
     use super::*;
 
     fn hop(route_level: Option<Level>) -> NextHop {
-        NextHop { host: "mx.d.test".into(), port: 25, preference: 10, route_level }
+        NextHop { route_level, ..NextHop::mx("mx.d.test".into(), 25, 10) }
     }
 
     fn by_rule(asked: Asked) -> Demand {
@@ -125,7 +178,11 @@ mod tests {
         hop: NextHop,
     ) -> Result<Requirement, Broken> {
         let hosts = [hop];
-        let plan = plan(PlanInput { demands, unknown, hosts: &hosts })?;
+        let domain = AddressDomain::parse("d.test").unwrap();
+        let policies = &TlsPolicies::default();
+        let now = Timestamp::from_millis(0);
+        let input = PlanInput { demands, unknown, hosts: &hosts, domain: &domain, policies, now };
+        let plan = plan(input)?;
         Ok(plan.attempts.into_iter().next().unwrap().1)
     }
 

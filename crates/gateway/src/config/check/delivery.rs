@@ -57,15 +57,14 @@ pub(super) fn check(judge: &Judge<'_>, raw: RawDelivery, base: &Path) -> Deliver
         dane,
         mta_sts,
     } = raw;
-    let expire = judge.duration(expire, "delivery.expire");
-    check_delay_warning(judge, delay_warning, expire);
     refuse_switch(judge, dane, "delivery.dane", "DANE");
     refuse_switch(judge, mta_sts, "delivery.mta_sts", "MTA-STS");
     Delivery {
         port: judge.port(port, "delivery.port"),
         retry: check_retry(judge, retry),
-        expire,
+        expire: judge.duration(expire, "delivery.expire"),
         enforced_expire: judge.duration(enforced_expire, "delivery.enforced_expire"),
+        delay_warning: judge.duration(delay_warning, "delivery.delay_warning"),
         enforced_failure: judge.word(
             enforced_failure,
             "delivery.enforced_failure",
@@ -109,22 +108,6 @@ fn check_retry(judge: &Judge<'_>, retry: Written<Vec<Spanned<String>>>) -> Vec<D
     }
     let read = |(index, wait)| judge.read(Some(wait), &format!("{PATH}[{index}]"), duration);
     retry.into_inner().into_iter().enumerate().filter_map(read).collect()
-}
-
-/// A delay warning is not in this version; one that never comes before the end is none, and is taken.
-fn check_delay_warning(judge: &Judge<'_>, written: Written<String>, expire: Duration) {
-    const PATH: &str = "delivery.delay_warning";
-    let Some(span) = written.as_ref().map(Spanned::span) else { return };
-    if let Some(wait) = judge.read(written, PATH, duration)
-        && wait < expire
-    {
-        judge.absent(
-            &span,
-            PATH,
-            "A warning about delayed mail",
-            "a duration of at least `expire`, which means none",
-        );
-    }
 }
 
 fn refuse_switch(judge: &Judge<'_>, written: Written<bool>, path: &str, what: &str) {

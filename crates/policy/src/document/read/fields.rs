@@ -129,6 +129,33 @@ impl<'r> Fields<'r> {
         Some(text)
     }
 
+    /// An array of strings that must be there. `remedy` is for one that is not.
+    pub(crate) fn required_texts(
+        &mut self,
+        key: &'static str,
+        remedy: &str,
+    ) -> Option<Vec<String>> {
+        if !self.has(key) {
+            self.known.push(key);
+            self.missing(key, remedy);
+            return None;
+        }
+        let path = self.path_of(key);
+        let before = self.reader.problems.len();
+        let mut texts = Vec::new();
+        for (at, Node { range, value }) in self.list(key).into_iter().enumerate() {
+            let path = format!("{path}[{at}]");
+            self.reader.spans.note(&path, range);
+            if let Value::Text(text) = value {
+                texts.push(text);
+            } else {
+                let problem = format!("This must be a string, and it is {}.", value.described());
+                self.reader.problem(&path, problem, "Write it in quotes.");
+            }
+        }
+        (self.reader.problems.len() == before).then_some(texts)
+    }
+
     /// `true` or `false`.
     pub(crate) fn boolean(&mut self, key: &'static str, default: bool) -> bool {
         let Some(node) = self.take(key) else { return default };

@@ -4,7 +4,7 @@ use crate::samples::{BASE, ENFORCE, LIST, standard};
 fn run(text: &str) -> Vec<Failure> {
     let snapshot = standard(&format!("{BASE}{LIST}{ENFORCE}"));
     let expectations = Expectations::parse_toml(text, "tests.toml").unwrap();
-    expectations.tests.iter().flat_map(|test| test.run(&snapshot)).collect()
+    expectations.tests.iter().flat_map(|test| test.run(&snapshot, crate::samples::NOW)).collect()
 }
 
 fn problems(text: &str) -> Vec<String> {
