@@ -20,8 +20,10 @@ mod disk;
 pub mod embedded;
 mod error;
 mod intake;
+mod ledger;
 pub mod memory;
 mod message;
+mod probes;
 mod queue;
 #[cfg(test)]
 mod samples;
@@ -36,10 +38,12 @@ pub use crate::{
     },
     clock::{Clock, ManualClock, SystemClock},
     error::{Cause, Certainty, StoreError, Unhealthy},
+    ledger::{Ledger, Mark, Page, Stretch},
     message::{
         ClientFacts, Closed, Fate, NewCopy, NewMessage, NewQuarantined, NewRecipient, Receipt,
         Verdict,
     },
+    probes::{KeptProbe, Probes},
     queue::Sentence,
     traits::{Dispatch, Enqueue, Inspect, Journal, Settings, SettingsError},
     view::{

@@ -4,6 +4,8 @@
 //! by looking at all of it. That is slow and plainly right. The rules of the queue
 //! itself are shared with the other backend.
 
+mod ledger;
+mod probes;
 mod queue;
 mod show;
 
@@ -52,6 +54,8 @@ struct State {
     attempts: Vec<Evidence>,
     events: Vec<Event>,
     revisions: Vec<StoredRevision>,
+    /// By domain.
+    probes: BTreeMap<String, BTreeMap<Timestamp, serde_json::Value>>,
     /// Why no mail is taken, if a test says so.
     unhealthy: Option<Unhealthy>,
 }

@@ -19,7 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The rows of a message's life: one in `message`, one in `copy` for each group
 /// of recipients, one in `attempt` for each attempt, and the deletion of the copy.
 /// Bodies of messages without a copy or a quarantined recipient are not kept.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
     CREATE TABLE message (
@@ -96,7 +97,17 @@ const MIGRATIONS: &[&str] = &["
 
     -- what other processes did, for the one that serves
     CREATE TABLE change (id INTEGER PRIMARY KEY AUTOINCREMENT, json TEXT NOT NULL);
-"];
+",
+    "
+    -- what was found out about the TLS of other sites
+    CREATE TABLE probe (
+        domain TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        json TEXT NOT NULL,
+        PRIMARY KEY (domain, at)
+    ) WITHOUT ROWID;
+",
+];
 
 /// Opens the database and brings its tables up to date.
 pub(super) fn open(path: &Path, profile: Profile, now: Timestamp) -> Result<Connection, OpenError> {
