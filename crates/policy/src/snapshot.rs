@@ -8,7 +8,10 @@ mod tls_policy;
 
 use std::{collections::HashMap, net::IpAddr};
 
-use gatepost_wire::address::{AddressDomain, DomainName, Mailbox};
+use gatepost_wire::{
+    address::{AddressDomain, DomainName, Mailbox},
+    timestamp::Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 pub use self::smart_host::SmartHost;
@@ -17,7 +20,10 @@ use crate::{
     diagnostic::{Diagnostic, quote},
     direction::Direction,
     document::{DomainEntry, PolicyDocument, Profile, RouteEntry, SourceEntry, Spans},
-    rules::{Network, Networks, RuleSet},
+    rules::{
+        Network, Networks, RuleSet,
+        lint::{Finding, expired},
+    },
     tls::{Level, TlsPolicies, UnknownLevel},
 };
 
@@ -144,6 +150,14 @@ impl Snapshot {
     /// The routes of a domain of ours. None where it has none, or is not ours: then mail goes by MX.
     pub fn routes(&self, domain: &DomainName) -> &[Route] {
         self.domains.get(domain).map_or(&[], Vec::as_slice)
+    }
+
+    /// What is allowed and unwise at a time: findings about rules in their order, then
+    /// about sets, the whole, and policies that have ended.
+    pub fn lint(&self, now: Timestamp) -> Vec<Finding> {
+        let mut findings = self.rules.lint();
+        findings.extend(expired(&self.document.tls_policies, now));
+        findings
     }
 
     /// Where outbound mail for a domain goes instead of to MX: the entry whose list fits

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use gatepost_policy::rules::lint::Finding;
+use gatepost_store::{Clock as _, SystemClock};
 use serde::Serialize;
 
 use super::{Done, Status, out, policy, store};
@@ -22,7 +23,7 @@ pub(crate) async fn run(arguments: Arguments, config: Option<&Path>) -> Done {
     crate::serve::settings::check_files(&config)?;
     let (revision, document, profile) = store::policy_or_initial(&config).await?;
     let snapshot = policy::compile(&config, revision, document, profile)?;
-    let findings = snapshot.rules.lint();
+    let findings = snapshot.lint(SystemClock::new().now());
     let remarks = remarks(&config, profile);
     if json {
         let remarks = remarks.iter().map(|text| Entry::Remark(Remark::of(text)));

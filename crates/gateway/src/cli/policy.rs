@@ -7,7 +7,7 @@ use gatepost_policy::document::{Parsed, PolicyDocument, Profile, Spans};
 use gatepost_policy::rules::lint::Finding;
 use gatepost_policy::snapshot::Snapshot;
 use gatepost_store::embedded::Embedded;
-use gatepost_store::{Settings, SettingsError};
+use gatepost_store::{Clock as _, Settings, SettingsError, SystemClock};
 
 use super::out::{Ink, colour, inked, one_line};
 use super::table::Table;
@@ -135,7 +135,7 @@ async fn apply(config: Option<&Path>, file: &Path, reason: Option<&str>) -> Done
     let store = store::open(&config).await?;
     let snapshot = read_policy(&config, file, store.profile(), UNCHANGED)?;
     commit(&store, None, &snapshot.document, reason).await?;
-    let findings = snapshot.rules.lint();
+    let findings = snapshot.lint(SystemClock::new().now());
     Ok(report(&findings))
 }
 
@@ -215,7 +215,7 @@ async fn lint(config: Option<&Path>, file: Option<&Path>, json: bool) -> Done {
             compile(&config, revision, document, profile)?
         }
     };
-    let findings = snapshot.rules.lint();
+    let findings = snapshot.lint(SystemClock::new().now());
     if json {
         out::json(&findings)?;
         return Ok(if findings.is_empty() { Status::Fine } else { Status::Wrong });

@@ -414,3 +414,70 @@ proptest! {
         prop_assert_eq!(before, after);
     }
 }
+
+const POLICIES: &str = r#"
+[[tls_policy]]
+domains = ["partner.example", ".partner.example"]
+level = "verify"
+until = "2026-11-24"
+[[tls_policy]]
+domains = ["*.example"]
+level = "require"
+[[tls_policy]]
+domains = ["partner.example"]
+level = "plain"
+"#;
+
+fn by_policy(level: Level, domain: &str) -> Demand {
+    Demand::new(level, Source::TlsPolicy { domain: domain.to_owned() })
+}
+
+#[test]
+fn every_policy_for_the_recipients_domain_is_kept_with_the_message() {
+    let snapshot = standard(&format!("{BASE}{POLICIES}"));
+    let disposition = single(&snapshot, MESSAGE, TO);
+    assert_eq!(
+        disposition.demands[1..],
+        [by_policy(Level::Verify, "partner.example"), by_policy(Level::Require, "*.example")],
+        "plain is no demand, and is asked for anew at each attempt"
+    );
+    let text = outgoing(&disposition, MESSAGE);
+    assert!(text.starts_with("x-TLSLevel: Try\r\n"), "the header says what the rules say: {text}");
+}
+
+#[test]
+fn a_policy_whose_last_day_is_over_is_not_kept() {
+    let snapshot = standard(&format!("{BASE}{POLICIES}"));
+    let after = gatepost_wire::timestamp::Timestamp::parse_rfc3339("2026-11-25T00:00:00Z").unwrap();
+    let late = Facts { now: after, ..facts(MESSAGE, &[TO]) };
+    let accepted = accept(&snapshot, &late, Origin::Client, b"").unwrap();
+    assert_eq!(accepted.dispositions[0].demands[1..], [by_policy(Level::Require, "*.example")]);
+}
+
+#[test]
+fn recipients_of_whom_different_policies_hold_do_not_share_a_copy() {
+    let snapshot = standard(&format!("{BASE}{POLICIES}"));
+    let to = ["a@partner.example", "b@other.example", "c@mx.partner.example", "d@else.test"];
+    let accepted = accepted(&snapshot, MESSAGE, &to);
+    let groups: Vec<_> = accepted
+        .dispositions
+        .iter()
+        .map(|one| (one.recipients.clone(), level(one)))
+        .collect();
+    assert_eq!(
+        groups,
+        [
+            (vec![0], Level::Verify),
+            (vec![1], Level::Require),
+            (vec![2], Level::Verify),
+            (vec![3], Level::Try)
+        ]
+    );
+}
+
+#[test]
+fn mail_of_our_own_has_the_policies_too() {
+    let snapshot = standard(&format!("{BASE}{POLICIES}"));
+    let accepted = accept(&snapshot, &facts(MESSAGE, &[TO]), Origin::Gatepost, b"").unwrap();
+    assert_eq!(level(&accepted.dispositions[0]), Level::Verify);
+}

@@ -74,6 +74,80 @@ fn what_is_not_built_is_refused_with_that_reason() {
 }
 
 #[test]
+fn the_ways_out_and_the_policies_of_the_design_are_read_and_exported_as_they_were() {
+    let document = parse(WAYS);
+    let host = &document.smart_hosts[0];
+    assert_eq!((host.port, host.tls, host.implicit_tls), (587, Level::Require, false));
+    assert_eq!(host.password_file.as_deref(), Some("relay.password"));
+    let policy = &document.tls_policies[0];
+    assert_eq!(policy.until.unwrap().to_string(), "2027-01-31");
+    assert_eq!(document.to_toml(), WAYS);
+    let json = serde_json::to_value(&document).unwrap();
+    assert_eq!(json["tls_policy"][0]["until"], "2027-01-31");
+    assert_eq!(json["tls_policy"][1]["until"], serde_json::Value::Null);
+    assert_eq!(PolicyDocument::parse_json(json).unwrap().document, document);
+}
+
+const WAYS: &str = r#"[[smart_host]]
+domains = ["*"]
+host = "relay.isp.example"
+port = 587
+tls = "require"
+username = "acme"
+password_file = "relay.password"
+
+[[tls_policy]]
+domains = ["clearing.example", ".clearing.example"]
+level = "verify"
+until = "2027-01-31"
+
+[[tls_policy]]
+domains = ["*"]
+level = "try"
+"#;
+
+#[test]
+fn a_smart_host_has_defaults_that_fit_how_tls_begins() {
+    let document = parse(
+        "[[smart_host]]\ndomains = [\"a.test\"]\nhost = \"a\"\n\
+         [[smart_host]]\ndomains = [\"b.test\"]\nhost = \"b\"\nimplicit_tls = true\n",
+    );
+    let [starttls, implicit] = document.smart_hosts.as_slice() else { panic!("two of them") };
+    assert_eq!((starttls.port, starttls.tls), (25, Level::Try));
+    assert_eq!((implicit.port, implicit.tls), (465, Level::Require));
+    assert_eq!(parse(&document.to_toml()), document);
+}
+
+#[test]
+fn wrong_shapes_of_smart_hosts_and_policies_are_told_at_once() {
+    insta::assert_snapshot!(
+        problems(
+            r#"
+[[smart_host]]
+domains = "a.test"
+port = 99999
+pasword_file = "x"
+[[smart_host]]
+domains = ["ok.test", 7]
+host = ""
+tls = "verfy"
+implicit_tls = "yes"
+[[tls_policy]]
+level = "dane"
+[[tls_policy]]
+domains = ["a..b", "x@y.test", "c.test"]
+until = "31.01.2027"
+[[tls_policy]]
+domains = ["d.test"]
+level = "try"
+until = 2027-01-31
+"#
+        )
+        .join("\n")
+    );
+}
+
+#[test]
 fn broken_toml_is_told_with_its_place() {
     let found = problems("[[rule]]\nname = \"a\nfinal_action = none\n");
     assert!(found[0].starts_with("policy.toml:2:"), "{found:?}");
@@ -191,16 +265,45 @@ fn document() -> impl Strategy<Value = PolicyDocument> {
     (
         prop::collection::vec(domain, 0..3),
         prop::collection::vec(text().prop_map(|network| SourceEntry { network }), 0..3),
+        prop::collection::vec(smart_host(), 0..3),
         prop::collection::vec(set, 0..3),
+        prop::collection::vec(tls_policy(), 0..3),
         prop::collection::vec(rule(), 0..4),
     )
-        .prop_map(|(domains, outbound_sources, rule_data, rules)| PolicyDocument {
-            domains,
-            outbound_sources,
-            rule_data,
-            rules,
-            ..PolicyDocument::default()
+        .prop_map(|(domains, outbound_sources, smart_hosts, rule_data, tls_policies, rules)| {
+            PolicyDocument {
+                domains,
+                outbound_sources,
+                smart_hosts,
+                rule_data,
+                tls_policies,
+                rules,
+            }
         })
+}
+
+fn smart_host() -> impl Strategy<Value = SmartHostEntry> {
+    let optional = || prop::option::of(text());
+    let domains = prop::collection::vec(text(), 0..3);
+    (domains, text(), 1_u16.., 0_usize..4, any::<bool>(), optional(), optional()).prop_map(
+        |(domains, host, port, level, implicit_tls, username, password_file)| SmartHostEntry {
+            domains,
+            host,
+            port,
+            tls: Level::ALL[level],
+            implicit_tls,
+            username,
+            password_file,
+        },
+    )
+}
+
+fn tls_policy() -> impl Strategy<Value = TlsPolicyEntry> {
+    let until = (1970_u16..2100, 1_u8..=12, 1_u8..=28)
+        .prop_map(|(year, month, day)| format!("{year}-{month:02}-{day:02}").parse().unwrap());
+    (prop::collection::vec(text(), 0..3), 0_usize..4, prop::option::of(until)).prop_map(
+        |(domains, level, until)| TlsPolicyEntry { domains, level: Level::ALL[level], until },
+    )
 }
 
 proptest! {

@@ -5,12 +5,13 @@
 
 mod region;
 
+use gatepost_wire::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use self::region::{Literal, Reasoner};
 use super::{Condition, Rule, RuleSet, Test, action::Effect};
 use crate::{
-    document::FinalAction,
+    document::{FinalAction, TlsPolicyEntry},
     tls::{Asked, Level, level},
 };
 
@@ -49,6 +50,8 @@ pub enum FindingKind {
     NoDomain,
     /// Nobody may send out.
     NoSource,
+    /// The last day of a `[[tls_policy]]` is over: it demands nothing any more.
+    ExpiredTlsPolicy,
 }
 
 impl FindingKind {
@@ -64,6 +67,7 @@ impl FindingKind {
             Self::HeaderNeverAdded => "header_never_added",
             Self::NoDomain => "no_domain",
             Self::NoSource => "no_source",
+            Self::ExpiredTlsPolicy => "expired_tls_policy",
         }
     }
 }
@@ -353,6 +357,24 @@ fn sets(rules: &RuleSet) -> impl Iterator<Item = Finding> {
         });
         empty.into_iter().chain(unused)
     })
+}
+
+/// Each `[[tls_policy]]` that has come to its end.
+pub(crate) fn expired(policies: &[TlsPolicyEntry], now: Timestamp) -> Vec<Finding> {
+    policies
+        .iter()
+        .filter_map(|policy| {
+            let until = policy.until.filter(|until| until.is_over(now))?;
+            let text = format!(
+                "The [[tls_policy]] at the level {} for {} ended on {until}: it demands nothing \
+                 any more.",
+                policy.level,
+                policy.domains.join(", ")
+            );
+            let fix = "Take it out, or give it a later `until`, or none so that it stays.";
+            Some(finding(None, FindingKind::ExpiredTlsPolicy, text, fix))
+        })
+        .collect()
 }
 
 fn whole(rules: &RuleSet) -> impl Iterator<Item = Finding> {

@@ -160,3 +160,33 @@ fn a_walk_that_nothing_ends_is_a_rejection() {
     assert_eq!(json["recipients"][0]["final_action"], "reject");
     assert!(json["recipients"][0]["warnings"][0].as_str().unwrap().starts_with("no-final-action"));
 }
+
+#[test]
+fn a_policy_that_decides_is_named_by_the_domain_that_matched() {
+    let policy = |level: &str| {
+        format!("{BASE}[[tls_policy]]\ndomains = [\"a.test\", \".PARTNER.example\"]\nlevel = \"{level}\"\n")
+    };
+    for (level, header_decides) in [("verify", false), ("plain", false), ("try", true)] {
+        let snapshot = standard(&policy(level));
+        let json = traced(&snapshot, MESSAGE, &["anna@mx.partner.example"]);
+        let tls = &json["recipients"][0]["tls"];
+        assert_eq!(tls["level"], level);
+        if header_decides {
+            assert_eq!(tls["decided_by"]["rule"], "Opportunistic TLS");
+            assert_eq!(tls["decided_by"]["tls_policy"], Value::Null);
+        } else {
+            assert_eq!(tls["decided_by"]["tls_policy"], ".PARTNER.example");
+            assert_eq!(tls["decided_by"]["header"], Value::Null);
+        }
+    }
+}
+
+#[test]
+fn a_header_that_asks_for_more_decides_and_not_the_policy() {
+    let policy = "[[tls_policy]]\ndomains = [\"*\"]\nlevel = \"try\"\n";
+    let snapshot = standard(&format!("{BASE}{LIST}{policy}{ENFORCE}"));
+    let json = traced(&snapshot, MESSAGE, &["anna@partner.example"]);
+    let tls = &json["recipients"][0]["tls"];
+    assert_eq!(tls["level"], "require");
+    assert_eq!(tls["decided_by"]["rule"], "Enforce TLS to partners");
+}
