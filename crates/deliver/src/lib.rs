@@ -16,6 +16,7 @@ mod luck;
 mod notice;
 mod observe;
 mod parts;
+pub mod probe;
 #[cfg(test)]
 mod samples;
 mod settings;
