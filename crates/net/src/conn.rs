@@ -34,11 +34,19 @@ use crate::{
 #[derive(Debug)]
 pub struct Dialed {
     line: Line,
+    to_itself: bool,
 }
 
 impl Dialed {
     pub(crate) fn new(stream: TcpStream, target: Target, timeouts: Timeouts) -> Self {
-        Self { line: Line::new(Io::plain(stream), target, timeouts) }
+        // The system connects to an address of its own from that address.
+        let to_itself = stream.local_addr().is_ok_and(|own| own.ip() == target.address.ip());
+        Self { line: Line::new(Io::plain(stream), target, timeouts), to_itself }
+    }
+
+    /// Whether the other end is at an address of this machine.
+    pub const fn is_to_itself(&self) -> bool {
+        self.to_itself
     }
 
     /// Reads the greeting and says EHLO; HELO where EHLO is refused (RFC 5321 section
@@ -48,7 +56,7 @@ impl Dialed {
     /// Every failure has [`Stage::Banner`]: a greeting other than 220, a refused HELO,
     /// a reply that is no SMTP, silence, a lost connection.
     pub async fn greet(self, helo: &str) -> Result<Greeted, Failure> {
-        let Self { mut line } = self;
+        let Self { mut line, to_itself: _ } = self;
         let extensions = be_greeted(&mut line, helo).await?;
         Ok(Greeted { line, extensions, helo: helo.to_owned() })
     }
@@ -387,3 +395,6 @@ impl Conn<Secured> {
         auth::login(&mut self.line, &self.extensions, credentials).await
     }
 }
+
+#[cfg(test)]
+mod tests;

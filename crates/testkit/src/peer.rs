@@ -52,6 +52,7 @@ impl Weakness {
 /// A running weak peer. Dropping it ends it.
 #[derive(Debug)]
 pub struct WeakPeer {
+    address: SocketAddr,
     child: Child,
     reader: Option<JoinHandle<()>>,
     shared: Arc<Shared>,
@@ -125,13 +126,19 @@ impl WeakPeer {
             let (shared, name) = (Arc::clone(&shared), name.to_owned());
             std::thread::spawn(move || read(BufReader::new(stdout), &shared, &name, address))
         };
-        let peer = Self { child, reader: Some(reader), shared, _directory: directory };
+        let peer = Self { address, child, reader: Some(reader), shared, _directory: directory };
         let ready =
             tokio::time::timeout(Duration::from_secs(20), listening.wait_for(|up| *up)).await;
         match ready {
             Ok(Ok(_)) => Ok(peer),
             _ => Err(io::Error::other("the peer did not start: its error is above")),
         }
+    }
+
+    /// The listening address.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// What was seen so far.

@@ -30,7 +30,7 @@ async fn at_once(world: &World, level: Level) -> Result<Conn<Secured>, Failure> 
 /// Logs in at a host that lists these mechanisms before TLS and under it.
 async fn login(clear: &str, tls: &str) -> (World, Result<(), Failure>) {
     let world = World::new(FakeMx::with_auth(clear, tls)).await;
-    let mut conn = world.secure(Level::Require).await.unwrap();
+    let mut conn = world.secure(Level::Require).await.expect("a handshake");
     let outcome = conn.login(&credentials()).await;
     (world, outcome)
 }

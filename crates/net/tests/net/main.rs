@@ -6,7 +6,10 @@ mod dns;
 mod handshake;
 #[cfg(test)]
 mod listen;
+#[cfg(test)]
 mod login;
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

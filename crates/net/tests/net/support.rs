@@ -32,8 +32,14 @@ pub(crate) const PATIENT: Timeouts = Timeouts {
 };
 
 pub(crate) fn requirement(level: Level) -> Requirement {
+    requirement_of(&[level])
+}
+
+/// What all these levels together make.
+pub(crate) fn requirement_of(levels: &[Level]) -> Requirement {
     let host = NextHop::mx(HOST.into(), 25, 10);
-    let demands = [Demand::new(level, Source::Default)];
+    let demands: Vec<Demand> =
+        levels.iter().map(|level| Demand::new(*level, Source::Default)).collect();
     let input = PlanInput {
         demands: &demands,
         unknown: UnknownLevel::Require,
