@@ -62,7 +62,7 @@ pub(crate) fn memory() -> Memory {
 pub(crate) async fn claimed(store: &Memory, level: Level) -> Claim {
     let recipient = Mailbox::parse("bo@d.test").unwrap();
     let mut staging = store.stage(None).unwrap();
-    staging.append(b"Subject: s\r\n\r\nbody\r\n").unwrap();
+    staging.append(b"Subject: s\r\n\r\nbody\r\n").await.unwrap();
     let domain = AddressDomain::parse("d.test").unwrap();
     let message = NewMessage {
         id: store.mint(),

@@ -261,7 +261,7 @@ async fn steps(
             Step::AskRcpt { to, .. } => answer(machine, intake.rcpt(&to), out),
             Step::AskBody { .. } => answer(machine, intake.open_body(), out),
             Step::Body(bytes) => {
-                if let Err(reply) = intake.body(bytes) {
+                if let Err(reply) = intake.body(bytes).await {
                     machine.refuse_body(reply);
                 }
             }

@@ -23,7 +23,7 @@ use gatepost_wire::{
     address::{Mailbox, ReversePath},
     body::BodyError,
     command::{MailParams, RcptParams, Recipient},
-    message::{HeaderSection, decode_value},
+    message::decode_value,
     reply::Reply,
     server::Envelope,
 };
@@ -73,7 +73,9 @@ impl Intake {
     /// May a transaction begin?
     pub(crate) fn mail(&mut self, params: &MailParams) -> Result<(), Reply> {
         self.transaction = None;
-        self.shared.store.accepting().map_err(|why| reply::unhealthy(&why))?;
+        // A message that has no room is refused before it is sent (RFC 1870 section 6.1).
+        let size = params.size.unwrap_or(0);
+        self.shared.store.accepts(size).map_err(|why| reply::unhealthy(&why))?;
         let snapshot = self.shared.policy.load_full();
         let from_source = snapshot.may_relay(self.client);
         self.transaction =
@@ -120,11 +122,11 @@ impl Intake {
         }
     }
 
-    /// Bytes of the body.
-    pub(crate) fn body(&mut self, bytes: &[u8]) -> Result<(), Reply> {
+    /// Bytes of the body. It waits while the disk takes them; meanwhile nothing more is read from the client.
+    pub(crate) async fn body(&mut self, bytes: &[u8]) -> Result<(), Reply> {
         let Some(transaction) = &mut self.transaction else { return Ok(()) };
         let Some(staging) = &mut transaction.staging else { return Ok(()) };
-        staging.append(bytes).map_err(|error| {
+        staging.append(bytes).await.map_err(|error| {
             transaction.staging = None;
             self.shared.observer.anomaly(self.client, Anomaly::NotStored);
             tracing::error!(client = %self.client, error = %chain(&error), "message not staged");
@@ -189,9 +191,9 @@ impl Intake {
         staging: &Staging,
         envelope: Envelope,
     ) -> Result<(NewMessage, Vec<Direction>), Refusal> {
-        let head = staging.head();
-        let section = HeaderSection::scan(head);
-        if goes_round(head, &section, &self.settings.hostname) {
+        let headers = Headers::scan(staging.head());
+        let (head, section) = (headers.bytes(), headers.section());
+        if goes_round(head, section, &self.settings.hostname) {
             self.shared.observer.anomaly(self.client, Anomaly::Loop);
             tracing::warn!(client = %self.client, sender = %envelope.sender, "message refused: it goes round");
             return Err(Refusal::Loop);
@@ -221,7 +223,7 @@ impl Intake {
             client: self.client,
             from_source,
             size: staging.len(),
-            headers: Headers::scan(head),
+            headers,
             now: at,
             direction_override: None,
         };

@@ -111,7 +111,9 @@ pub(crate) fn message(id: MessageId, at: Timestamp) -> NewMessage {
 
 pub(crate) async fn put(store: &dyn Enqueue, body: &[u8], message: NewMessage) -> MessageId {
     let mut staging = store.stage(None).unwrap();
-    body.chunks(60_000).for_each(|chunk| staging.append(chunk).unwrap());
+    for chunk in body.chunks(60_000) {
+        staging.append(chunk).await.unwrap();
+    }
     store.commit(staging.finish(), message).await.unwrap().id()
 }
 
@@ -160,6 +162,7 @@ pub(crate) fn attempt(
         reply: None,
         status: if delivered { "2.0.0".into() } else { "4.7.4".into() },
         tries: Vec::new(),
+        learned_from: None,
     }
 }
 

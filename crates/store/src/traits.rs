@@ -47,7 +47,16 @@ pub trait Enqueue: Send + Sync {
     ///
     /// # Errors
     /// The reason why not.
-    fn accepting(&self) -> Result<(), Unhealthy>;
+    fn accepting(&self) -> Result<(), Unhealthy> {
+        self.accepts(0)
+    }
+
+    /// Whether a message of `size` bytes can be taken at present.
+    ///
+    /// # Errors
+    /// The reason why not: with it, the disk would come below its reserve, or the
+    /// store takes nothing at all.
+    fn accepts(&self, size: u64) -> Result<(), Unhealthy>;
 }
 
 /// The way out for mail.

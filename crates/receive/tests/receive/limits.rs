@@ -123,6 +123,16 @@ async fn a_disk_below_its_reserve_is_452_at_mail() {
 }
 
 #[tokio::test]
+async fn a_message_whose_announced_size_has_no_room_is_452_at_mail() {
+    let mut setup = Setup::default();
+    setup.settings.limits.message_size = u64::MAX;
+    let world = World::new(setup).await;
+    let mut client = world.client().await;
+    client.expect("MAIL FROM:<a@client.example> SIZE=1000000000000000", "452 4.3.1").await;
+    client.expect("MAIL FROM:<a@client.example> SIZE=1000", "250").await;
+}
+
+#[tokio::test]
 async fn a_message_that_is_not_stored_is_451_and_the_session_goes_on() {
     let world = World::new(Setup { fault: Fault::CommitFails, ..Setup::default() }).await;
     let mut client = world.client().await;

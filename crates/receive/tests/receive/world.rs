@@ -134,8 +134,8 @@ impl Enqueue for Faulty {
         }
     }
 
-    fn accepting(&self) -> Result<(), Unhealthy> {
-        self.0.accepting()
+    fn accepts(&self, size: u64) -> Result<(), Unhealthy> {
+        self.0.accepts(size)
     }
 }
 

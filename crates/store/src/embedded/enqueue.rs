@@ -120,7 +120,8 @@ impl Enqueue for Embedded {
         let sum = staged.sum;
         let arrival = match staged.content {
             Content::Memory(body) => Arrival::small(prepared, body, sum)?,
-            Content::File(spill) => self.keep(spill, prepared, sum).await?,
+            Content::File { spill, rest } => self.keep((spill, rest), prepared, sum).await?,
+            Content::Lost => return Err(StoreError::not_applied(Cause::Closed)),
         };
         let (answer, answered) = oneshot::channel();
         self.send(Op::Arrive(Box::new(arrival), answer))?;
@@ -128,29 +129,35 @@ impl Enqueue for Embedded {
         Ok(Receipt::new(id))
     }
 
-    fn accepting(&self) -> Result<(), Unhealthy> {
+    fn accepts(&self, size: u64) -> Result<(), Unhealthy> {
         if !self.core.serving {
             return Err(Unhealthy::Fault { what: Cause::NotServing.to_string() });
         }
-        self.core.accepting(0)
+        self.core.accepting(size)
     }
 }
 
 impl Embedded {
     /// Gives a large body its place, off the thread that writes. If the message is
-    /// refused after that, the file goes; after a crash, it goes at the next start.
-    async fn keep(&self, spill: Spill, message: Prepared, sum: u32) -> Result<Arrival, StoreError> {
+    /// refused after that, or its sender gives up meanwhile, the file goes; after a
+    /// crash, it goes at the next start.
+    async fn keep(
+        &self,
+        (spill, rest): (Spill, Vec<u8>),
+        message: Prepared,
+        sum: u32,
+    ) -> Result<Arrival, StoreError> {
         let Some(header) = message.header(sum)? else {
             return Arrival::small(message, Bytes::new(), 0);
         };
         let envelope = message.envelope.clone().unwrap_or_default();
-        let id = message.id();
-        let path = own_path(&self.core.paths().bodies(), id);
-        let kept = blocking(move || spill.keep(&header.bytes(), &envelope, &path)).await?;
-        kept.inspect_err(|error| {
+        let path = own_path(&self.core.paths().bodies(), message.id());
+        let kept = blocking(move || spill.keep(&header.bytes(), &rest, &envelope, &path)).await?;
+        let kept = kept.inspect_err(|error| {
             self.core.bodies_failed("writing a large body", error);
-            locked(&self.core.bodies).not_needed(id);
         })?;
+        // Nothing is waited for between here and the writer, which sees to the file then.
+        kept.hand_over();
         Ok(Arrival::own_file(message, header.record()))
     }
 }

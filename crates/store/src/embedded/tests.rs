@@ -317,7 +317,7 @@ async fn a_body_that_was_not_committed_leaves_nothing_behind() {
     let store = bench.serve().await;
     let mut staging = store.stage(None).unwrap();
     for _ in 0..40 {
-        staging.append(&[b'x'; 30_000]).unwrap();
+        staging.append(&[b'x'; 30_000]).await.unwrap();
     }
     assert_eq!((staging.len(), staging.head().len()), (1_200_000, crate::HEAD));
     let incoming = bench.dir.path().join("incoming");
@@ -484,7 +484,7 @@ async fn a_segment_that_cannot_be_written_stops_intake_until_a_new_one_can() {
     let copies = vec![s::copy(&["anna@partner.example"], vec![s::require()])];
     let message = NewMessage { copies, ..message };
     let mut staging = store.stage(None).unwrap();
-    staging.append(b"one\r\n").unwrap();
+    staging.append(b"one\r\n").await.unwrap();
     let error = crate::Enqueue::commit(&store, staging.finish(), message).await.unwrap_err();
     assert_eq!(error.certainty, crate::Certainty::NotApplied);
     assert!(matches!(store.accepting(), Err(Unhealthy::Fault { .. })));
@@ -542,7 +542,7 @@ async fn a_message_whose_id_is_taken_is_refused_without_harm_to_its_neighbours()
         let message = NewMessage { copies, ..s::message(id, now) };
         all.spawn(async move {
             let mut staging = store.stage(None).unwrap();
-            staging.append(b"two\r\n").unwrap();
+            staging.append(b"two\r\n").await.unwrap();
             (twice, crate::Enqueue::commit(&store, staging.finish(), message).await.is_ok())
         });
     }
@@ -604,7 +604,7 @@ async fn a_large_body_that_was_refused_is_removed() {
     let big = vec![b'x'; crate::IN_MEMORY * 2];
     let kept = bench.put(&store, &big).await;
     let mut staging = store.stage(None).unwrap();
-    staging.append(&big).unwrap();
+    staging.append(&big).await.unwrap();
     let copies = vec![s::copy(&["anna@partner.example"], vec![s::require()])];
     let message = NewMessage { copies, ..s::message(store.mint(), bench.clock.now()) };
     let id = message.id;
@@ -654,7 +654,7 @@ async fn mail_whose_sender_gave_up_before_it_was_written_is_dropped() {
     begins.recv().await.unwrap();
     for body in [vec![b'x'; 10], vec![b'x'; crate::IN_MEMORY * 2]] {
         let mut staging = store.stage(None).unwrap();
-        staging.append(&body).unwrap();
+        staging.append(&body).await.unwrap();
         let copies = vec![s::copy(&["anna@partner.example"], vec![s::require()])];
         let message = NewMessage { copies, ..s::message(store.mint(), bench.clock.now()) };
         let commit = crate::Enqueue::commit(&store, staging.finish(), message);

@@ -39,7 +39,7 @@ impl Enqueue for Memory {
         Ok(Receipt::new(id))
     }
 
-    fn accepting(&self) -> Result<(), Unhealthy> {
+    fn accepts(&self, _size: u64) -> Result<(), Unhealthy> {
         self.state().unhealthy.clone().map_or(Ok(()), Err)
     }
 }
