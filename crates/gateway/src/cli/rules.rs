@@ -293,10 +293,11 @@ fn of_recipient(trace: &RecipientTrace, colour: bool) -> String {
     }
     text.push_str(&format!("  final action: {}\n", trace.final_action.word()));
     let decided = &trace.tls.decided_by;
-    let by = match (&decided.rule, &decided.header) {
-        (Some(rule), _) => format!("rule {rule}"),
-        (None, Some(header)) => format!("the submitted {header}"),
-        (None, None) => "the default".to_owned(),
+    let by = match (&decided.rule, &decided.header, &decided.tls_policy) {
+        (Some(rule), ..) => format!("rule {rule}"),
+        (None, Some(header), _) => format!("the submitted {header}"),
+        (None, None, Some(domain)) => format!("the TLS policy for {domain}"),
+        (None, None, None) => "the default".to_owned(),
     };
     text.push_str(&format!("  TLS: {} by {}\n", trace.tls.level.title(), one_line(&by)));
     for header in &trace.headers {

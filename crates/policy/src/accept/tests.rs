@@ -459,11 +459,8 @@ fn recipients_of_whom_different_policies_hold_do_not_share_a_copy() {
     let snapshot = standard(&format!("{BASE}{POLICIES}"));
     let to = ["a@partner.example", "b@other.example", "c@mx.partner.example", "d@else.test"];
     let accepted = accepted(&snapshot, MESSAGE, &to);
-    let groups: Vec<_> = accepted
-        .dispositions
-        .iter()
-        .map(|one| (one.recipients.clone(), level(one)))
-        .collect();
+    let groups: Vec<_> =
+        accepted.dispositions.iter().map(|one| (one.recipients.clone(), level(one))).collect();
     assert_eq!(
         groups,
         [

@@ -270,16 +270,18 @@ fn document() -> impl Strategy<Value = PolicyDocument> {
         prop::collection::vec(tls_policy(), 0..3),
         prop::collection::vec(rule(), 0..4),
     )
-        .prop_map(|(domains, outbound_sources, smart_hosts, rule_data, tls_policies, rules)| {
-            PolicyDocument {
-                domains,
-                outbound_sources,
-                smart_hosts,
-                rule_data,
-                tls_policies,
-                rules,
-            }
-        })
+        .prop_map(
+            |(domains, outbound_sources, smart_hosts, rule_data, tls_policies, rules)| {
+                PolicyDocument {
+                    domains,
+                    outbound_sources,
+                    smart_hosts,
+                    rule_data,
+                    tls_policies,
+                    rules,
+                }
+            },
+        )
 }
 
 fn smart_host() -> impl Strategy<Value = SmartHostEntry> {

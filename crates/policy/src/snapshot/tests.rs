@@ -1,6 +1,6 @@
 use super::*;
-use crate::tls::{Login, NextHop};
 use crate::samples::{problems, standard};
+use crate::tls::{Login, NextHop};
 
 const POLICY: &str = r#"
 [[domain]]

@@ -15,9 +15,11 @@ pub(super) fn smart_host(mut fields: Fields<'_>) -> Option<SmartHostEntry> {
     let domains = fields.required_texts("domains", "Name them: domains = [\"*\"].");
     let host = fields.required_text("host");
     let implicit_tls = fields.boolean("implicit_tls", false);
-    let usual = if implicit_tls { SUBMISSIONS } else { 25 };
-    let port = fields.number("port", 1, 65_535).unwrap_or(usual);
-    let tls = level(&mut fields, "tls").unwrap_or(usual_level(implicit_tls));
+    // With TLS from the first byte there is no clear text, and the level says so.
+    let (usual_port, usual_level) =
+        if implicit_tls { (SUBMISSIONS, Level::Require) } else { (25, Level::Try) };
+    let port = fields.number("port", 1, 65_535).unwrap_or(usual_port);
+    let tls = level(&mut fields, "tls").unwrap_or(usual_level);
     let username = fields.text("username");
     let password_file = fields.text("password_file");
     fields.finish();
@@ -30,11 +32,6 @@ pub(super) fn smart_host(mut fields: Fields<'_>) -> Option<SmartHostEntry> {
         username,
         password_file,
     })
-}
-
-/// With TLS from the first byte there is no clear text, and the level says so.
-const fn usual_level(implicit_tls: bool) -> Level {
-    if implicit_tls { Level::Require } else { Level::Try }
 }
 
 /// Reads one `[[tls_policy]]`.

@@ -164,7 +164,9 @@ fn a_walk_that_nothing_ends_is_a_rejection() {
 #[test]
 fn a_policy_that_decides_is_named_by_the_domain_that_matched() {
     let policy = |level: &str| {
-        format!("{BASE}[[tls_policy]]\ndomains = [\"a.test\", \".PARTNER.example\"]\nlevel = \"{level}\"\n")
+        format!(
+            "{BASE}[[tls_policy]]\ndomains = [\"a.test\", \".PARTNER.example\"]\nlevel = \"{level}\"\n"
+        )
     };
     for (level, header_decides) in [("verify", false), ("plain", false), ("try", true)] {
         let snapshot = standard(&policy(level));
