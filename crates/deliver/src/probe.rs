@@ -387,7 +387,7 @@ impl Shared {
         let starttls = match (&seen.met, hop.implicit_tls) {
             (Met::Nobody(_), _) | (_, true) => None,
             (Met::NoTls { why, .. }, false) => Some(*why != NoTls::NotOffered),
-            (Met::Tls { .. }, false) => Some(true),
+            (Met::Tls(_), false) => Some(true),
         };
         let session = judge::best_session(seen);
         let line = HostReport {

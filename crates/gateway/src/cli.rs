@@ -20,6 +20,7 @@ mod select;
 mod serve;
 mod store;
 mod table;
+mod tls;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -73,9 +74,9 @@ enum Verb {
     /// Mail that a rule kept back.
     #[command(subcommand)]
     Quarantine(quarantine::Verb),
-    /// TLS of other sites. Not in this version.
-    #[command(hide = true, subcommand)]
-    Tls(absent::Tls),
+    /// TLS of other sites: what it is good for, and what it was.
+    #[command(subcommand)]
+    Tls(tls::Verb),
     /// Accounts. Not in this version.
     #[command(hide = true, subcommand)]
     Admin(absent::Admin),
@@ -149,7 +150,7 @@ async fn perform(arguments: Arguments) -> Done {
         Verb::Queue(verb) => queue::run(verb, config).await,
         Verb::Messages(verb) => messages::run(verb, config).await,
         Verb::Quarantine(verb) => quarantine::run(verb, config).await,
-        Verb::Tls(verb) => Err(verb.refusal()),
+        Verb::Tls(verb) => tls::run(verb, config).await,
         Verb::Admin(verb) => Err(verb.refusal()),
     }
 }

@@ -307,7 +307,8 @@ async fn open(
     })
 }
 
-fn hickory(config: &Config) -> Result<Arc<dyn Resolver>, Refused> {
+/// The resolver of a configuration.
+pub(crate) fn hickory(config: &Config) -> Result<Arc<dyn Resolver>, Refused> {
     match Hickory::new(&config.dns) {
         Ok(resolver) => Ok(Arc::new(resolver)),
         Err(why) => Err(Refused::Configuration(format!("[dns] {}", crate::cli::chain(&why)))),

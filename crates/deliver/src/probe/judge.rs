@@ -13,7 +13,7 @@ use gatepost_policy::{
 };
 
 use super::{
-    look::{Met, Problem, Seen},
+    look::{Handshakes, Met, Problem, Seen},
     report::Verdict,
 };
 use crate::settings::{DeliverySettings, EnforcedFailure, PreferTls, TryFallback, TryOn454};
@@ -52,7 +52,7 @@ pub(super) fn way(
     };
     match &seen.met {
         Met::Nobody(problem) => Way::No(problem.clone()),
-        Met::NoTls { .. } | Met::Tls { .. }
+        Met::NoTls { .. } | Met::Tls(_)
             if opportunistic == Some(Preference::Plain) && !hop.implicit_tls =>
         {
             Way::Clear(NoTls::LevelPlain)
@@ -67,8 +67,8 @@ pub(super) fn way(
                 PreferTls::AnyMx => Way::LaterClear(*why, problem.clone()),
             }
         }
-        Met::Tls { observed, proven } => match requirement {
-            Requirement::Opportunistic(_) => match observed {
+        Met::Tls(handshakes) => match requirement {
+            Requirement::Opportunistic(_) => match &handshakes.observed {
                 Ok(_) => Way::Tls,
                 Err(problem) if is_failed_handshake(problem) && !hop.implicit_tls => {
                     Way::LaterClear(NoTls::HandshakeFailed, problem.clone())
@@ -76,8 +76,8 @@ pub(super) fn way(
                 Err(problem) => Way::No(problem.clone()),
             },
             Requirement::Enforced(enforced) => {
-                let session = if enforced.needs_proof() { proven } else { observed };
-                match session {
+                let Handshakes { observed, proven } = handshakes.as_ref();
+                match if enforced.needs_proof() { proven } else { observed } {
                     Ok(record) if enforced.unmet(record).is_empty() => Way::Tls,
                     Ok(_) => Way::No(Problem::new(Stage::Plan, Why::GuardTripped, "")),
                     Err(problem) => Way::No(problem.clone()),
@@ -105,7 +105,7 @@ pub(super) fn may_go_clear(why: NoTls, settings: &DeliverySettings) -> bool {
 /// The session that a host's line in the report shows: the proven one where there is one.
 pub(super) fn best_session(seen: &Seen) -> Option<&SessionRecord> {
     match &seen.met {
-        Met::Tls { observed, proven } => proven.as_ref().or(observed.as_ref()).ok(),
+        Met::Tls(handshakes) => handshakes.proven.as_ref().or(handshakes.observed.as_ref()).ok(),
         Met::Nobody(_) | Met::NoTls { .. } => None,
     }
 }

@@ -70,12 +70,16 @@ pub(super) enum Met {
         for_now: bool,
     },
     /// TLS was begun.
-    Tls {
-        /// With any certificate.
-        observed: Result<SessionRecord, Problem>,
-        /// With one that proves who the host is; as `observed` where that failed.
-        proven: Result<SessionRecord, Problem>,
-    },
+    Tls(Box<Handshakes>),
+}
+
+/// The handshakes of a look.
+#[derive(Clone, Debug)]
+pub(super) struct Handshakes {
+    /// With any certificate.
+    pub(super) observed: Result<SessionRecord, Problem>,
+    /// With one that proves who the host is; as `observed` where that failed.
+    pub(super) proven: Result<SessionRecord, Problem>,
 }
 
 /// What a look needs.
@@ -92,8 +96,10 @@ impl Eyes<'_> {
     /// Looks at a host.
     pub(super) async fn look(&self, hop: &NextHop, address: SocketAddr) -> Seen {
         let mut seen = self.first(hop, address).await;
-        if let Met::Tls { observed: Ok(_), proven } = &mut seen.met {
-            *proven = self.second(hop, address).await;
+        if let Met::Tls(handshakes) = &mut seen.met
+            && handshakes.observed.is_ok()
+        {
+            handshakes.proven = self.second(hop, address).await;
         }
         seen
     }
@@ -184,7 +190,8 @@ async fn under_tls(secured: Result<Conn<Secured>, Failure>) -> Seen {
         Ok(conn) => part(conn).await,
         Err(failure) => (Err(failure.into()), Vec::new()),
     };
-    Seen { extensions, met: Met::Tls { proven: observed.clone(), observed } }
+    let handshakes = Handshakes { proven: observed.clone(), observed };
+    Seen { extensions, met: Met::Tls(Box::new(handshakes)) }
 }
 
 /// Reads what there is to know of a session and says goodbye.

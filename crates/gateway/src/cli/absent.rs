@@ -17,26 +17,6 @@ pub(crate) struct Anything {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Tls {
-    /// Readiness of sites.
-    Probe(Anything),
-    /// Shares of TLS and clear text.
-    Report(Anything),
-    /// The audit file.
-    Evidence(Anything),
-}
-
-impl Tls {
-    pub(crate) fn refusal(&self) -> Trouble {
-        refused(match self {
-            Self::Probe(_) => "tls probe",
-            Self::Report(_) => "tls report",
-            Self::Evidence(_) => "tls evidence",
-        })
-    }
-}
-
-#[derive(Debug, Subcommand)]
 pub(crate) enum Admin {
     /// An account of a person.
     CreateUser(Anything),

@@ -1,0 +1,229 @@
+//! What a report adds up.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use gatepost_policy::evidence::{Attempt, Ending, NoTls, Why};
+use gatepost_policy::tls::{Level, VerifiedBy};
+use gatepost_wire::timestamp::Timestamp;
+use serde::Serialize;
+
+/// A stretch of time that gets a line of its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum By {
+    /// A day in UTC.
+    Day,
+    /// Seven days, from Monday on.
+    Week,
+    /// A month of the calendar.
+    Month,
+}
+
+const DAY: i64 = 86_400_000;
+
+impl By {
+    /// The period that a moment belongs to: a day, the Monday of a week, a month.
+    pub(super) fn period(self, at: Timestamp) -> String {
+        let first = match self {
+            Self::Day | Self::Month => at,
+            Self::Week => {
+                // 1970-01-01 was a Thursday, three days after a Monday.
+                let days = at.millis().div_euclid(DAY).saturating_add(3).rem_euclid(7);
+                at.minus(
+                    Duration::from_secs(86_400).saturating_mul(u32::try_from(days).unwrap_or(0)),
+                )
+            }
+        };
+        let length = match self {
+            Self::Day | Self::Week => 10,
+            Self::Month => 7,
+        };
+        first.rfc3339().chars().take(length).collect()
+    }
+}
+
+/// Deliveries in clear text, by the reason.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+pub(super) struct InClear {
+    pub(super) level_plain: u64,
+    pub(super) not_offered: u64,
+    pub(super) refused: u64,
+    pub(super) handshake_failed: u64,
+}
+
+impl InClear {
+    fn add(&mut self, why: NoTls) {
+        let count = match why {
+            NoTls::LevelPlain => &mut self.level_plain,
+            NoTls::NotOffered => &mut self.not_offered,
+            NoTls::Refused => &mut self.refused,
+            NoTls::HandshakeFailed => &mut self.handshake_failed,
+        };
+        *count += 1;
+    }
+
+    /// Every reason with its count.
+    pub(super) fn each(&self) -> [(&'static str, u64); 4] {
+        [
+            (NoTls::LevelPlain.word(), self.level_plain),
+            (NoTls::NotOffered.word(), self.not_offered),
+            (NoTls::Refused.word(), self.refused),
+            (NoTls::HandshakeFailed.word(), self.handshake_failed),
+        ]
+    }
+
+    /// All of them.
+    pub(super) fn total(&self) -> u64 {
+        self.each().iter().map(|(_, count)| count).sum()
+    }
+}
+
+/// The sums of a line.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(super) struct Sums {
+    /// Recipients that a remote site took a message for.
+    pub(super) delivered: u64,
+    pub(super) over_tls: u64,
+    /// Of those, over sessions whose certificate was good, whether it had to be or not.
+    pub(super) verified: u64,
+    pub(super) in_clear: InClear,
+    /// Attempts that ended in waiting because TLS could not be had.
+    pub(super) deferred_for_tls: u64,
+    /// Recipients that were given up because TLS could not be had.
+    pub(super) bounced_for_tls: u64,
+    /// Recipients that wait at this moment because TLS could not be had; unknown for a period.
+    pub(super) waiting_for_tls: Option<u64>,
+    /// The share of deliveries over TLS, in percent; unknown where nothing was delivered.
+    pub(super) tls_share: Option<f64>,
+    /// Attempts by the level that was wanted.
+    pub(super) levels: BTreeMap<Level, u64>,
+    /// Deliveries by TLS version.
+    pub(super) versions: BTreeMap<String, u64>,
+    /// Deliveries by cipher suite.
+    pub(super) ciphers: BTreeMap<String, u64>,
+    /// The first attempt.
+    pub(super) first: Option<Timestamp>,
+    /// The last one.
+    pub(super) last: Option<Timestamp>,
+}
+
+impl Sums {
+    fn add(&mut self, attempt: &Attempt) {
+        self.first = Some(self.first.map_or(attempt.at, |first| first.min(attempt.at)));
+        self.last = Some(self.last.map_or(attempt.at, |last| last.max(attempt.at)));
+        *self.levels.entry(attempt.level).or_default() += 1;
+        match attempt.outcome {
+            Ending::Delivered => self.add_delivery(attempt),
+            Ending::Deferred if for_tls(attempt) => self.deferred_for_tls += 1,
+            Ending::Bounced if for_tls(attempt) => self.bounced_for_tls += 1,
+            Ending::Deferred | Ending::Bounced => {}
+        }
+    }
+
+    fn add_delivery(&mut self, attempt: &Attempt) {
+        self.delivered += 1;
+        match (&attempt.tls, attempt.clear_because) {
+            (Some(tls), _) => {
+                self.over_tls += 1;
+                if tls.verified_by != VerifiedBy::None {
+                    self.verified += 1;
+                }
+                *self.versions.entry(tls.version.clone()).or_default() += 1;
+                *self.ciphers.entry(tls.cipher.clone()).or_default() += 1;
+            }
+            (None, Some(why)) => self.in_clear.add(why),
+            (None, None) => {}
+        }
+    }
+
+    fn close(&mut self) {
+        // In tenths of a percent, which is all that is shown.
+        let tenths = self.over_tls.saturating_mul(1000).checked_div(self.delivered);
+        let tenths = tenths.and_then(|tenths| u32::try_from(tenths).ok());
+        self.tls_share = tenths.map(|tenths| f64::from(tenths) / 10.0);
+    }
+}
+
+/// Whether an attempt failed for want of TLS; one that ran out of time, where its last hosts failed so.
+fn for_tls(attempt: &Attempt) -> bool {
+    let tried = || attempt.tries.iter().filter_map(|one| one.why).any(Why::is_tls);
+    match attempt.why {
+        Some(Why::Expired) => tried(),
+        Some(why) => why.is_tls(),
+        None => false,
+    }
+}
+
+/// A line of the report.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Row {
+    /// The recipients' domain, as A-label or address literal.
+    pub(super) domain: String,
+    /// The period, where the report has periods.
+    pub(super) period: Option<String>,
+    #[serde(flatten)]
+    pub(super) sums: Sums,
+}
+
+/// The whole report.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Report {
+    pub(super) since: Timestamp,
+    pub(super) until: Timestamp,
+    pub(super) by: Option<By>,
+    /// By domain, then by period.
+    pub(super) rows: Vec<Row>,
+    pub(super) totals: Sums,
+    #[serde(skip)]
+    gathered: BTreeMap<(String, Option<String>), Sums>,
+}
+
+impl Report {
+    /// A report without any attempt.
+    pub(super) fn new(since: Timestamp, until: Timestamp, by: Option<By>) -> Self {
+        let totals = Sums { waiting_for_tls: Some(0), ..Sums::default() };
+        Self { since, until, by, rows: Vec::new(), totals, gathered: BTreeMap::new() }
+    }
+
+    /// Adds an attempt at a recipient of a domain.
+    pub(super) fn add(&mut self, domain: &str, attempt: &Attempt) {
+        let period = self.by.map(|by| by.period(attempt.at));
+        self.sums(domain, period).add(attempt);
+        self.totals.add(attempt);
+    }
+
+    /// Adds a recipient of a domain that waits for TLS at this moment.
+    pub(super) fn waits(&mut self, domain: &str) {
+        if self.by.is_none() {
+            let waiting = &mut self.sums(domain, None).waiting_for_tls;
+            *waiting = waiting.map(|count| count + 1);
+        }
+        self.totals.waiting_for_tls = self.totals.waiting_for_tls.map(|count| count + 1);
+    }
+
+    fn sums(&mut self, domain: &str, period: Option<String>) -> &mut Sums {
+        let waiting_for_tls = period.is_none().then_some(0);
+        let key = (domain.to_owned(), period);
+        self.gathered.entry(key).or_insert_with(|| Sums { waiting_for_tls, ..Sums::default() })
+    }
+
+    /// Makes the lines of what was added.
+    pub(super) fn close(&mut self) {
+        self.totals.close();
+        self.rows = std::mem::take(&mut self.gathered)
+            .into_iter()
+            .map(|((domain, period), mut sums)| {
+                sums.close();
+                Row { domain, period, sums }
+            })
+            .collect();
+    }
+}
+
+/// Words with their counts: `TLSv1.2 3, TLSv1.3 12`.
+pub(super) fn counted<W: std::fmt::Display>(counts: &BTreeMap<W, u64>) -> String {
+    let each: Vec<String> = counts.iter().map(|(word, count)| format!("{word} {count}")).collect();
+    each.join(", ")
+}
