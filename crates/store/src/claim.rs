@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     message::{ClientFacts, Fate, NewMessage},
+    order::Intent,
     queue::{Result as Settled, Sentence},
 };
 
@@ -119,6 +120,17 @@ pub struct QueuedRecipient {
     /// Who keeps it from being tried, and why. It is in no claim until it is released.
     #[serde(default)]
     pub held: Option<HeldBy>,
+    /// What somebody decided about it, to be carried out as soon as no attempt is
+    /// going on. Until then it is in no claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) intent: Option<Box<Intent>>,
+}
+
+impl QueuedRecipient {
+    /// Whether a claim may take it when it is due.
+    pub(crate) const fn is_free(&self) -> bool {
+        self.held.is_none() && self.intent.is_none()
+    }
 }
 
 /// Who keeps a waiting recipient from being tried.
@@ -181,8 +193,6 @@ pub struct Claim {
     pub(crate) hold: Hold,
     pub(crate) message: QueuedMessage,
     pub(crate) copy: QueuedCopy,
-    /// Recipients of the same copy that are not due yet.
-    pub(crate) later: Vec<QueuedRecipient>,
     /// The body, where the store still has it at hand.
     pub(crate) fresh: Option<Bytes>,
 }
@@ -200,7 +210,7 @@ impl Claim {
 
     /// Decides about every recipient; none can be forgotten, and none twice.
     pub fn settle(self, mut decide: impl FnMut(&QueuedRecipient) -> Outcome) -> Settlement {
-        let Self { hold, message: _, copy, later, fresh: _ } = self;
+        let Self { hold, message: _, copy, fresh: _ } = self;
         let results = copy
             .recipients
             .into_iter()
@@ -209,7 +219,7 @@ impl Claim {
                 Settled { recipient, outcome }
             })
             .collect();
-        Settlement { hold, results, later, notices: Vec::new() }
+        Settlement { hold, results, notices: Vec::new() }
     }
 }
 
@@ -258,7 +268,6 @@ impl Outcome {
 pub struct Settlement {
     pub(crate) hold: Hold,
     pub(crate) results: Vec<Settled>,
-    pub(crate) later: Vec<QueuedRecipient>,
     pub(crate) notices: Vec<(Bytes, NewMessage)>,
 }
 

@@ -16,6 +16,7 @@ mod index;
 mod inspect;
 mod journal;
 mod ledger;
+mod orders;
 mod prepare;
 mod probes;
 mod prune;

@@ -26,6 +26,9 @@ pub(crate) struct CopyRecord {
     pub(crate) fate: Fate,
     #[serde(with = "crate::view::millis")]
     pub(crate) accepted_at: Timestamp,
+    /// The revision of the policy that judged it anew; `None`: that of its message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) revision: Option<u64>,
 }
 
 impl CopyRecord {
@@ -54,6 +57,7 @@ pub(crate) fn queued(recipient: NewRecipient, entry: EntryId, due: Timestamp) ->
         asked: None,
         warned: false,
         held: None,
+        intent: None,
     }
 }
 

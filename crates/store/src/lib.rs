@@ -19,10 +19,12 @@ mod conformance;
 mod disk;
 pub mod embedded;
 mod error;
+pub mod filter;
 mod intake;
 mod ledger;
 pub mod memory;
 mod message;
+mod order;
 mod probes;
 mod queue;
 #[cfg(test)]
@@ -43,12 +45,13 @@ pub use crate::{
         ClientFacts, Closed, Fate, NewCopy, NewMessage, NewQuarantined, NewRecipient, Receipt,
         Verdict,
     },
+    order::{Acted, Judged, JudgedEnd, Order, OrderError, Refused},
     probes::{KeptProbe, Probes},
     queue::Sentence,
     traits::{Dispatch, Enqueue, Inspect, Journal, Settings, SettingsError},
     view::{
-        Author, Committed, Counts, EntryState, Event, EventKind, MessageStory, Pruned,
+        Author, Committed, Counts, EntryState, Event, EventKind, Held, MessageStory, Pruned,
         QuarantineEntry, QueueEntry, RecordedVerdict, Retention, Revision, Search, Selection,
-        StoredRevision,
+        StoredRevision, Waiting,
     },
 };

@@ -5,6 +5,7 @@
 //! itself are shared with the other backend.
 
 mod ledger;
+mod orders;
 mod probes;
 mod queue;
 mod show;
@@ -28,7 +29,7 @@ use crate::{
     error::Unhealthy,
     intake::{self, CopyRecord},
     message::{Fate, NewCopy, NewMessage, NewQuarantined, NewRecipient},
-    queue::{Evidence, Wish},
+    queue::Evidence,
     view::{Author, Event, RecordedVerdict, Revision, StoredRevision},
 };
 
@@ -71,7 +72,6 @@ struct Copy {
     record: CopyRecord,
     recipients: Vec<QueuedRecipient>,
     in_hand: bool,
-    wishes: Vec<Wish>,
 }
 
 struct Quarantined {
@@ -130,11 +130,12 @@ impl Inner {
 
 impl TakeBack for Inner {
     fn take_back(&self, key: CopyKey) {
-        if let Some(copy) = self.state().copies.get_mut(&key) {
+        let mut state = self.state();
+        if let Some(copy) = state.copies.get_mut(&key) {
             copy.in_hand = false;
-            // What was wished for is granted: it is due.
-            copy.wishes.clear();
+            state.carry_out(key);
         }
+        drop(state);
         self.changed.notify_one();
     }
 }
@@ -166,8 +167,16 @@ impl State {
                 copy;
             let key = CopyKey { message: id, number: u32::try_from(number).unwrap_or(u32::MAX) };
             let accepted_at = received_at;
-            let record =
-                CopyRecord { direction, domain, demands, edits, matched, fate, accepted_at };
+            let record = CopyRecord {
+                direction,
+                domain,
+                demands,
+                edits,
+                matched,
+                fate,
+                accepted_at,
+                revision: None,
+            };
             let recipients =
                 recipients.into_iter().map(|r| intake::queued(r, mint(), received_at)).collect();
             self.insert(key, record, recipients);
@@ -185,8 +194,16 @@ impl State {
                 expires,
             } = group;
             let (fate, accepted_at) = (Fate::Deliver, received_at);
-            let record =
-                CopyRecord { direction, domain, demands, edits, matched, fate, accepted_at };
+            let record = CopyRecord {
+                direction,
+                domain,
+                demands,
+                edits,
+                matched,
+                fate,
+                accepted_at,
+                revision: None,
+            };
             for recipient in recipients {
                 let (record, rule, since) = (record.clone(), rule.clone(), received_at);
                 let held =
@@ -199,8 +216,14 @@ impl State {
 
     fn insert(&mut self, key: CopyKey, record: CopyRecord, recipients: Vec<QueuedRecipient>) {
         let lane = record.lane();
-        let copy = Copy { lane, record, recipients, in_hand: false, wishes: Vec::new() };
+        let copy = Copy { lane, record, recipients, in_hand: false };
         self.copies.insert(key, copy);
+    }
+
+    /// A number that no copy of a message has.
+    fn free_number(&self, message: MessageId) -> u32 {
+        let numbers = self.copies.keys().filter(|key| key.message == message);
+        numbers.map(|key| key.number.saturating_add(1)).max().unwrap_or(0)
     }
 
     /// Whether anything waits for the body of a message.

@@ -1,18 +1,23 @@
 //! What happens to the recipients of a copy, as a machine over values.
 //!
-//! Both backends call [`settle`] and [`retry`] and write down what they return:
-//! what the rules of the queue are is here, where nothing is written and nothing
-//! waits. A recipient leaves the queue by being delivered or given up, never
-//! otherwise.
+//! Both backends call [`settle`] and [`merge`] and write down what comes of it: what
+//! the rules of the queue are is here and in `order`, where nothing is written and
+//! nothing waits. A recipient leaves the queue by being delivered, by being given up
+//! or by somebody's order, never otherwise.
+
+use std::collections::HashMap;
 
 use gatepost_policy::{
     evidence::{Attempt, Ending, Why},
-    id::EntryId,
+    id::{EntryId, MessageId},
 };
 use gatepost_wire::{address::Mailbox, timestamp::Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::claim::{Outcome, QueuedRecipient};
+use crate::{
+    claim::{Outcome, QueuedRecipient},
+    view::{Event, EventKind},
+};
 
 /// What an attempt meant for one recipient.
 #[derive(Clone, Debug)]
@@ -57,85 +62,128 @@ pub(crate) struct Evidence {
     pub(crate) attempt: Attempt,
 }
 
-/// A copy after its claim was settled.
-pub(crate) struct Settled {
-    /// Who still waits; empty: the copy is done.
-    pub(crate) waiting: Vec<QueuedRecipient>,
-    pub(crate) evidence: Vec<Evidence>,
+/// A recipient after its attempt.
+#[derive(Clone, Debug)]
+pub(crate) struct After {
+    entry: EntryId,
+    /// When somebody last wanted an attempt, as it was when this one began.
+    asked: Option<Timestamp>,
+    then: Then,
 }
 
-/// Applies the results of an attempt. `later` are the recipients of the copy that
-/// were not in it.
-pub(crate) fn settle(results: Vec<Result>, later: Vec<QueuedRecipient>) -> Settled {
-    let mut waiting = later;
+#[derive(Clone, Debug)]
+enum Then {
+    Delivered,
+    GivenUp,
+    Waits { due: Timestamp, attempts: u32, last: Sentence, warned: bool },
+}
+
+/// Takes the results of an attempt apart: what they mean for each recipient, and the evidence.
+pub(crate) fn settle(results: Vec<Result>) -> (Vec<After>, Vec<Evidence>) {
+    let mut after = Vec::with_capacity(results.len());
     let mut evidence = Vec::with_capacity(results.len());
-    for Result { mut recipient, outcome } in results {
-        let (ending, attempt, next) = match outcome {
-            Outcome::Delivered(attempt) => (Ending::Delivered, attempt, None),
+    for Result { recipient, outcome } in results {
+        let (ending, attempt, then) = match outcome {
+            Outcome::Delivered(attempt) => (Ending::Delivered, attempt, Then::Delivered),
             Outcome::Deferred { attempt, next, warned } => {
-                recipient.warned |= warned;
-                recipient.asked = None;
-                (Ending::Deferred, attempt, Some(next))
+                let then = Then::Waits {
+                    due: next,
+                    attempts: recipient.attempts.saturating_add(1),
+                    last: Sentence::of(&attempt),
+                    warned,
+                };
+                (Ending::Deferred, attempt, then)
             }
-            Outcome::Bounced(attempt) => (Ending::Bounced, attempt, None),
+            Outcome::Bounced(attempt) => (Ending::Bounced, attempt, Then::GivenUp),
         };
         let (address, domain) = searchable(&recipient.mailbox);
         let (entry, number) = (recipient.entry, recipient.attempts);
-        if let Some(next) = next {
-            recipient.due = next;
-            recipient.attempts = recipient.attempts.saturating_add(1);
-            recipient.last = Some(Sentence::of(&attempt));
-            waiting.push(recipient);
-        }
+        after.push(After { entry, asked: recipient.asked, then });
         evidence.push(Evidence { entry, number, recipient: address, domain, ending, attempt });
     }
-    waiting.sort_by_key(|recipient| recipient.entry);
-    Settled { waiting, evidence }
+    (after, evidence)
 }
 
-/// An attempt that somebody asked for, at a recipient.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Wish {
-    pub(crate) entry: EntryId,
-    #[serde(with = "crate::view::millis")]
-    pub(crate) at: Timestamp,
+/// A copy after an attempt at some of its recipients.
+#[derive(Debug, Default)]
+pub(crate) struct Merged {
+    /// Who still waits; empty: the copy is done.
+    pub(crate) waiting: Vec<QueuedRecipient>,
+    /// Those about whom somebody had decided otherwise, and with what word: the
+    /// attempt ended them first.
+    pub(crate) too_late: Vec<(QueuedRecipient, &'static str)>,
 }
 
-/// Grants wishes that came up while an attempt was going on: they take effect now
-/// that it has ended (`interface.md`, decision 37).
-pub(crate) fn grant(recipients: &mut [QueuedRecipient], wishes: &[Wish]) {
-    for wish in wishes {
-        retry(recipients, |recipient| recipient.entry == wish.entry, wish.at);
+/// Puts what an attempt did together with what the copy is by now: what people
+/// ordered meanwhile stands there. Of a copy that is `kept` whatever happens,
+/// because its body is damaged, only those leave who were delivered to.
+pub(crate) fn merge(row: Vec<QueuedRecipient>, after: &[After], kept: bool) -> Merged {
+    let after: HashMap<EntryId, &After> = after.iter().map(|one| (one.entry, one)).collect();
+    let mut merged = Merged::default();
+    for mut recipient in row {
+        let Some(After { entry: _, asked, then }) = after.get(&recipient.entry) else {
+            merged.waiting.push(recipient);
+            continue;
+        };
+        match then {
+            Then::GivenUp if kept => merged.waiting.push(recipient),
+            Then::Delivered | Then::GivenUp => {
+                let word = recipient.intent.as_ref().map(|intent| intent.word());
+                merged.too_late.extend(word.map(|word| (recipient, word)));
+            }
+            Then::Waits { due, attempts, last, warned } => {
+                recipient.due = *due;
+                recipient.attempts = *attempts;
+                recipient.last = Some(last.clone());
+                recipient.warned |= *warned;
+                // Asked while the attempt was going on: it takes effect now.
+                recipient.asked = recipient.asked.filter(|_| recipient.asked != *asked);
+                if let Some(asked) = recipient.asked {
+                    recipient.due = recipient.due.min(asked);
+                }
+                merged.waiting.push(recipient);
+            }
+        }
+    }
+    merged
+}
+
+/// What the journal keeps of an order that an attempt was faster than.
+pub(crate) fn too_late(
+    at: Timestamp,
+    message: MessageId,
+    recipient: QueuedRecipient,
+    word: &str,
+) -> Event {
+    let address = recipient.mailbox.to_string();
+    Event {
+        at,
+        kind: EventKind::Note,
+        message: Some(message),
+        author: recipient.intent.map(|intent| intent.author),
+        what: "queue.too-late".into(),
+        detail: serde_json::json!({ "order": word, "recipients": [address] }),
     }
 }
 
-/// Makes the recipients that `wanted` picks due at `now`. Gives those it picked.
-pub(crate) fn retry(
-    recipients: &mut [QueuedRecipient],
-    wanted: impl Fn(&QueuedRecipient) -> bool,
-    now: Timestamp,
-) -> Vec<Wish> {
-    let mut picked = Vec::new();
-    for recipient in recipients.iter_mut().filter(|recipient| wanted(recipient)) {
-        recipient.due = recipient.due.min(now);
-        picked.push(Wish { entry: recipient.entry, at: now });
-    }
-    picked
-}
+/// Of a copy that nobody may try before somebody says so.
+pub(crate) const NEVER: Timestamp = Timestamp::from_millis(i64::MAX);
 
-/// When a copy is due: with the first of its recipients.
+/// When a copy is due: with the first of its recipients that may be tried; [`NEVER`]
+/// where none may, and `None` where there is none.
 pub(crate) fn due(recipients: &[QueuedRecipient]) -> Option<Timestamp> {
-    recipients.iter().map(|recipient| recipient.due).min()
+    let free = recipients.iter().filter(|recipient| recipient.is_free());
+    let first = free.map(|recipient| recipient.due).min();
+    first.or_else(|| (!recipients.is_empty()).then_some(NEVER))
 }
 
-/// Splits the recipients of a copy into those that are due and those that are not.
-/// At least one is due, also where the wall clock was set back meanwhile.
-pub(crate) fn split_due(
-    recipients: Vec<QueuedRecipient>,
-    now: Timestamp,
-) -> (Vec<QueuedRecipient>, Vec<QueuedRecipient>) {
-    let now = due(&recipients).map_or(now, |first| first.max(now));
-    recipients.into_iter().partition(|recipient| recipient.due <= now)
+/// The recipients of a copy that are due. At least one is, if any may be tried, also
+/// where the wall clock was set back meanwhile.
+pub(crate) fn due_now(recipients: Vec<QueuedRecipient>, now: Timestamp) -> Vec<QueuedRecipient> {
+    let now = due(&recipients).filter(|due| *due != NEVER).map_or(now, |first| first.max(now));
+    let mut due = recipients;
+    due.retain(|recipient| recipient.is_free() && recipient.due <= now);
+    due
 }
 
 /// The address and the domain by which people search: in lower case, the domain as A-label.

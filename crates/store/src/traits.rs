@@ -18,9 +18,10 @@ use crate::{
     claim::{Claim, Lane, Ready, Settlement},
     error::{StoreError, Unhealthy},
     message::{NewMessage, Receipt},
+    order::{Acted, Order, OrderError},
     view::{
-        Committed, Counts, Event, MessageStory, Pruned, QuarantineEntry, QueueEntry, Retention,
-        Revision, Search, Selection, StoredRevision,
+        Author, Committed, Counts, Event, MessageStory, Pruned, QuarantineEntry, QueueEntry,
+        Retention, Revision, Search, Selection, StoredRevision, Waiting,
     },
 };
 
@@ -119,6 +120,27 @@ pub trait Inspect: Send + Sync {
     /// When the store cannot be read.
     async fn queue_find(&self, id: Ulid) -> Result<Vec<QueueEntry>, StoreError>;
 
+    /// The waiting recipients that a selection picks, with what the rules decided about them.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn queue_pick(&self, selection: &Selection) -> Result<Vec<Waiting>, StoreError>;
+
+    /// Does something to waiting recipients. Who did it and why is kept in the journal.
+    /// With a `count`, it is done in one step to exactly so many, or not at all. About
+    /// a recipient that is being sent it takes effect when that attempt ends, unless
+    /// the attempt ends it.
+    ///
+    /// # Errors
+    /// [`OrderError::Count`] where the selection picks another number: nothing was done.
+    async fn queue_order(
+        &self,
+        selection: &Selection,
+        order: Order,
+        author: &Author,
+        count: Option<usize>,
+    ) -> Result<Acted, OrderError>;
+
     /// Makes entries due now, and gives how many. Who did it and why is kept in the journal. One that is being sent is due
     /// again when its attempt ends.
     ///
@@ -129,7 +151,15 @@ pub trait Inspect: Send + Sync {
         selection: &Selection,
         by: &str,
         reason: Option<&str>,
-    ) -> Result<usize, StoreError>;
+    ) -> Result<usize, StoreError> {
+        let acted = self.queue_order(selection, Order::Retry, &Author::new(by, reason), None).await;
+        match acted {
+            Ok(acted) => Ok(acted.done.len().saturating_add(acted.sending.len())),
+            // Without a count there is none that is wrong.
+            Err(OrderError::Count { .. }) => Ok(0),
+            Err(OrderError::Store(error)) => Err(error),
+        }
+    }
 
     /// Attempts that match, oldest first, all of them.
     ///

@@ -13,14 +13,15 @@ use gatepost_policy::{
     id::{EntryId, MessageId},
     tls::{Demand, Level, strictest},
 };
-use gatepost_wire::timestamp::Timestamp;
+use gatepost_wire::{address::Mailbox, message::Edits, timestamp::Timestamp};
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use crate::{
-    claim::QueuedRecipient,
+    claim::{HeldBy, QueuedMessage, QueuedRecipient},
+    filter::Filter,
     intake::CopyRecord,
-    message::{ClientFacts, Verdict},
+    message::{ClientFacts, Fate, Verdict},
     queue::Sentence,
 };
 
@@ -32,8 +33,35 @@ pub enum EntryState {
     Waiting,
     /// An attempt is going on.
     Sending,
-    /// It is kept and not tried: its stored body is damaged.
+    /// It is kept and not tried: somebody said so, or its stored body is damaged.
     Held,
+}
+
+impl EntryState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Waiting, Self::Sending, Self::Held];
+
+    /// The word of `queue list`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Sending => "sending",
+            Self::Held => "held",
+        }
+    }
+}
+
+/// Who keeps an entry from being tried, and why.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Held {
+    /// The account, or the operating system's user; `gatepost` for one that is damaged.
+    pub by: String,
+    /// Since when, where that is known.
+    pub at: Option<Timestamp>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Whether it can never be sent.
+    pub damaged: bool,
 }
 
 /// A waiting recipient: a line of `queue list`.
@@ -61,6 +89,15 @@ pub struct QueueEntry {
     pub expires: Option<Timestamp>,
     /// What the last attempt said.
     pub last: Option<Sentence>,
+    /// Since when somebody wants an attempt at once.
+    pub asked: Option<Timestamp>,
+    /// Whether its sender was told that it is late.
+    pub warned: bool,
+    /// Who keeps it from being tried, and why.
+    pub held: Option<Held>,
+    /// What is done with it when the attempt ends that is going on: `bounce`, `delete`
+    /// or `reevaluate`.
+    pub pending: Option<&'static str>,
     /// When the copy was accepted.
     #[serde(skip)]
     pub accepted_at: Timestamp,
@@ -69,14 +106,49 @@ pub struct QueueEntry {
     pub demands: Vec<Demand>,
 }
 
+/// What is true of a whole copy.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CopyState {
+    pub(crate) damaged: bool,
+    pub(crate) in_hand: bool,
+}
+
 impl QueueEntry {
     pub(crate) fn of(
         (message, sender): (MessageId, &str),
         copy: &CopyRecord,
-        state: EntryState,
+        state: CopyState,
         recipient: &QueuedRecipient,
     ) -> Self {
-        let QueuedRecipient { entry, mailbox, params: _, due, attempts, last, .. } = recipient;
+        let QueuedRecipient {
+            entry,
+            mailbox,
+            params: _,
+            due,
+            attempts,
+            last,
+            asked,
+            warned,
+            held,
+            intent,
+        } = recipient;
+        let held = match held.clone() {
+            _ if state.damaged => Some(Held {
+                by: "gatepost".into(),
+                at: None,
+                reason: Some("what is stored of it is damaged".into()),
+                damaged: true,
+            }),
+            Some(HeldBy { by, at, reason }) => {
+                Some(Held { by, at: Some(at), reason, damaged: false })
+            }
+            None => None,
+        };
+        let state = match (&held, state.in_hand) {
+            (Some(_), _) => EntryState::Held,
+            (None, true) => EntryState::Sending,
+            (None, false) => EntryState::Waiting,
+        };
         Self {
             id: *entry,
             message,
@@ -89,8 +161,52 @@ impl QueueEntry {
             next_attempt: *due,
             expires: None,
             last: last.clone(),
+            asked: *asked,
+            warned: *warned,
+            held,
+            pending: intent.as_ref().map(|intent| intent.word()),
             accepted_at: copy.accepted_at,
             demands: copy.demands.clone(),
+        }
+    }
+}
+
+/// A waiting recipient with what the rules decided about it, to be judged anew.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// The entry.
+    pub id: EntryId,
+    /// Its message.
+    pub message: QueuedMessage,
+    /// The address.
+    pub mailbox: Mailbox,
+    /// Where it is.
+    pub direction: Direction,
+    /// What TLS is demanded.
+    pub demands: Vec<Demand>,
+    /// What is changed in the message when it is sent.
+    pub edits: Edits,
+    /// The rules that matched.
+    pub matched: Vec<Matched>,
+    /// What becomes of it.
+    pub fate: Fate,
+}
+
+impl Waiting {
+    pub(crate) fn of(
+        message: &QueuedMessage,
+        copy: &CopyRecord,
+        recipient: &QueuedRecipient,
+    ) -> Self {
+        Self {
+            id: recipient.entry,
+            message: message.clone(),
+            mailbox: recipient.mailbox.clone(),
+            direction: copy.direction,
+            demands: copy.demands.clone(),
+            edits: copy.edits.clone(),
+            matched: copy.matched.clone(),
+            fate: copy.fate.clone(),
         }
     }
 }
@@ -128,6 +244,13 @@ pub enum Selection {
     Ids(Vec<Ulid>),
     /// Those at this domain, as A-label or address literal.
     Domain(String),
+    /// Those that a filter picks. Of waiting mail only: it picks nothing in quarantine.
+    Filter {
+        /// The filter.
+        filter: Box<Filter>,
+        /// The level of mail about which nothing is demanded.
+        default: Level,
+    },
 }
 
 impl Selection {
@@ -136,6 +259,17 @@ impl Selection {
             Self::All => true,
             Self::Ids(ids) => ids.iter().any(|id| *id == entry.ulid() || *id == message.ulid()),
             Self::Domain(wanted) => wanted.eq_ignore_ascii_case(domain),
+            Self::Filter { .. } => false,
+        }
+    }
+
+    /// Whether it takes a waiting recipient.
+    pub fn takes(&self, entry: &QueueEntry, now: Timestamp) -> bool {
+        match self {
+            Self::Filter { filter, default } => filter.matches(entry, *default, now),
+            Self::All | Self::Ids(_) | Self::Domain(_) => {
+                self.picks(entry.id, entry.message, &entry.domain)
+            }
         }
     }
 }
@@ -150,7 +284,8 @@ pub struct Author {
 }
 
 impl Author {
-    pub(crate) fn new(by: &str, reason: Option<&str>) -> Self {
+    /// Somebody, and why.
+    pub fn new(by: &str, reason: Option<&str>) -> Self {
         Self { by: by.to_owned(), reason: reason.map(ToOwned::to_owned) }
     }
 }
@@ -325,8 +460,7 @@ pub struct Committed {
     pub changed: bool,
 }
 
-/// Timestamps that are stored and compared: in milliseconds, where those for
-/// people drop the fraction.
+/// As `millis`, where there may be none.
 pub(crate) mod maybe_millis {
     use gatepost_wire::timestamp::Timestamp;
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
@@ -345,7 +479,8 @@ pub(crate) mod maybe_millis {
     }
 }
 
-/// The same, where there may be none.
+/// Timestamps that are stored and compared: in milliseconds, where those for
+/// people drop the fraction.
 pub(crate) mod millis {
     use gatepost_wire::timestamp::Timestamp;
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};

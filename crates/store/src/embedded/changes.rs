@@ -1,8 +1,8 @@
 //! What a write means for the index, and how another process tells of one.
 //!
 //! A serving process applies [`Effect`]s after its own commits. Another process
-//! writes the rows and a [`Change`]; the serving one runs it again, which makes
-//! good what its own writes may have overwritten meanwhile, and forgets it.
+//! writes the rows and a [`Change`]; the serving one looks at the rows again,
+//! carries out what stands there, and forgets the change.
 
 use gatepost_policy::id::MessageId;
 use gatepost_wire::timestamp::Timestamp;
@@ -15,13 +15,12 @@ use super::{
     bodies::Place,
     core::{Core, locked},
     index::Entry,
-    queue, rows,
+    orders, queue, rows, schema,
     writer::{Act, Op, tell},
 };
 use crate::{
     claim::CopyKey,
     error::{Cause, StoreError},
-    queue::Wish,
 };
 
 /// Rows that one transaction writes, at most, so that nobody else waits long.
@@ -31,17 +30,29 @@ pub(super) const BATCH: usize = 150;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Change {
-    /// Recipients of a copy are to be tried again.
-    Retry { copy: CopyKey, wishes: Vec<Wish> },
+    /// The row of a copy was written: something was ordered.
+    Copy(CopyKey),
     /// Copies or quarantined recipients of a message came or went.
     Touched(MessageId),
+    /// Which copies are in somebody's hand?
+    Ask,
+}
+
+/// The answer to [`Change::Ask`], in the table `meta`.
+pub(super) const IN_HAND: &str = "in_hand";
+
+/// Copies in somebody's hand, when the change with this number was followed.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct InHand {
+    pub(super) change: i64,
+    pub(super) copies: Vec<CopyKey>,
 }
 
 /// What is different once a write is committed.
 #[derive(Debug)]
 pub(super) enum Effect {
-    /// A copy that nobody holds is due then.
-    Rescheduled { key: CopyKey, due: Timestamp },
+    /// A copy that is in nobody's hand was written: it is due then, or done.
+    Placed { key: CopyKey, due: Option<Timestamp> },
     /// These are the copies of a message, and so many rows need its body.
     Touched { message: MessageId, references: u32, place: Option<Place>, copies: Vec<Entry> },
     /// A copy is kept and not tried.
@@ -58,17 +69,25 @@ impl Change {
         core: &Core,
     ) -> Result<Vec<Effect>, StoreError> {
         match self {
-            Self::Retry { copy, wishes } => {
-                Ok(queue::grant(connection, core, *copy, wishes)?.into_iter().collect())
-            }
-            Self::Touched(message) => {
-                let (message, references) = (*message, rows::references(connection, *message)?);
-                let place = rows::body_place(connection, message)?;
-                let copies = rows::load_entries(connection, Some(message))?;
-                Ok(vec![Effect::Touched { message, references, place, copies }])
-            }
+            Self::Copy(key) => match orders::follow(connection, core, *key) {
+                Err(StoreError { cause: Cause::Record(_), .. }) => {
+                    queue::hold_unreadable(connection, core, *key)
+                }
+                followed => followed,
+            },
+            Self::Touched(message) => Ok(vec![touched(connection, *message)?]),
+            // The answer is given when all of them have been followed.
+            Self::Ask => Ok(Vec::new()),
         }
     }
+}
+
+/// What the rows say about a message by now.
+pub(super) fn touched(connection: &Connection, message: MessageId) -> Result<Effect, StoreError> {
+    let references = rows::references(connection, message)?;
+    let place = rows::body_place(connection, message)?;
+    let copies = rows::load_entries(connection, Some(message))?;
+    Ok(Effect::Touched { message, references, place, copies })
 }
 
 /// Tells the serving process, unless this is it.
@@ -102,11 +121,14 @@ struct Follow {
 
 impl Act for Follow {
     fn run(&mut self, connection: &Connection, core: &Core) -> Result<(), StoreError> {
-        self.effects.clear();
-        let mut statement = connection.prepare_cached("SELECT json FROM change ORDER BY id")?;
-        let changes = statement.query_map([], |row| row.get::<_, String>(0))?;
-        for json in changes {
-            match serde_json::from_str::<Change>(&json?) {
+        thaw(core, &std::mem::take(&mut self.effects));
+        let mut statement = connection.prepare_cached("SELECT id, json FROM change ORDER BY id")?;
+        let changes = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
+        let mut asked = None;
+        for change in changes {
+            let (id, json): (i64, String) = change?;
+            match serde_json::from_str::<Change>(&json) {
+                Ok(Change::Ask) => asked = Some(id),
                 Ok(change) => self.effects.extend(change.run(connection, core)?),
                 // Of a newer version, perhaps. What it wrote is in the rows, and
                 // is followed at the next start.
@@ -114,6 +136,10 @@ impl Act for Follow {
             }
         }
         connection.execute("DELETE FROM change", [])?;
+        if let Some(change) = asked {
+            let answer = InHand { change, copies: locked(&core.index).all_in_hand() };
+            schema::set_meta(connection, IN_HAND, &serde_json::to_string(&answer)?)?;
+        }
         Ok(())
     }
 
@@ -121,8 +147,19 @@ impl Act for Follow {
         match result {
             Ok(()) => apply(core, self.effects),
             Err(error) => {
+                thaw(core, &self.effects);
                 tracing::warn!(%error, cause = %error.cause, "changes of other processes not followed yet");
             }
+        }
+    }
+}
+
+/// What was to be written about copies was not: they are as they were.
+pub(super) fn thaw(core: &Core, effects: &[Effect]) {
+    let mut index = locked(&core.index);
+    for effect in effects {
+        if let Effect::Placed { key, due: _ } = effect {
+            index.thaw(*key);
         }
     }
 }
@@ -134,7 +171,12 @@ pub(super) fn apply(core: &Core, effects: Vec<Effect>) {
     }
     for effect in effects {
         match effect {
-            Effect::Rescheduled { key, due } => locked(&core.index).reschedule(key, due),
+            Effect::Placed { key, due } if core.serving => {
+                // A kept copy would not know of what was ordered.
+                drop(locked(&core.fresh).take(&key));
+                locked(&core.index).settled(key, due);
+            }
+            Effect::Placed { .. } => {}
             Effect::Touched { message, references, place, copies } if core.serving => {
                 let mut bodies = locked(&core.bodies);
                 match (bodies.place(message), place) {
@@ -168,17 +210,26 @@ where
     F: FnMut(&Connection, &Core) -> Result<(T, Vec<Effect>), StoreError> + Send,
 {
     fn run(&mut self, connection: &Connection, core: &Core) -> Result<(), StoreError> {
+        if let Some((_, effects)) = self.outcome.take() {
+            thaw(core, &effects);
+        }
         self.outcome = Some((self.work)(connection, core)?);
         Ok(())
     }
 
     fn done(self: Box<Self>, core: &Core, result: Result<(), StoreError>) {
         let Self { work: _, outcome, answer } = *self;
-        let result = result.and_then(|()| {
-            let (value, effects) = outcome.ok_or(StoreError::not_applied(Cause::Closed))?;
-            apply(core, effects);
-            Ok(value)
-        });
+        let result = match (result, outcome) {
+            (Ok(()), Some((value, effects))) => {
+                apply(core, effects);
+                Ok(value)
+            }
+            (Ok(()), None) => Err(StoreError::not_applied(Cause::Closed)),
+            (Err(error), outcome) => {
+                thaw(core, &outcome.map(|(_, effects)| effects).unwrap_or_default());
+                Err(error)
+            }
+        };
         tell(answer, result);
     }
 }

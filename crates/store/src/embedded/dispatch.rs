@@ -16,9 +16,9 @@ use super::{
 };
 use crate::{
     body::{Body, blocking},
-    claim::{Claim, CopyKey, Hold, Lane, QueuedCopy, Ready, Settlement},
+    claim::{Claim, CopyKey, Hold, Lane, QueuedCopy, QueuedRecipient, Ready, Settlement},
     error::{Cause, StoreError, Unhealthy},
-    queue::split_due,
+    queue::{NEVER, due_now},
     traits::Dispatch,
 };
 
@@ -56,8 +56,9 @@ impl Dispatch for Embedded {
             .filter(|(_, at_hand)| at_hand.is_none())
             .map(|(key, _)| *key)
             .collect();
+        let mut unreadable = Vec::new();
         if !missing.is_empty() {
-            let mut read = self.load(missing).await?.into_iter();
+            let mut read = self.load(missing, &mut unreadable).await?.into_iter();
             for slot in found.iter_mut().filter(|slot| slot.is_none()) {
                 *slot = read.next().flatten().map(|copy| (copy, None));
             }
@@ -65,7 +66,12 @@ impl Dispatch for Embedded {
         let mut claims = Vec::with_capacity(holds.len());
         for (hold, copy) in holds.into_iter().zip(found) {
             match copy {
+                // What was ordered a moment ago is not followed yet.
+                Some((copy, _)) if !copy.recipients.iter().any(QueuedRecipient::is_free) => {
+                    locked(&self.core.index).settled(hold.spend(), Some(NEVER));
+                }
                 Some((copy, body)) => claims.push(make(hold, copy, body, (lane, now))),
+                None if unreadable.contains(&hold.key()) => drop(hold),
                 None => {
                     let key = hold.spend();
                     tracing::error!(message = %key.message, "a scheduled message has no row");
@@ -108,12 +114,39 @@ impl Embedded {
         keys.iter().map(|key| fresh.take(key).map(|(copy, body)| (copy, Some(body)))).collect()
     }
 
-    async fn load(&self, keys: Vec<CopyKey>) -> Result<Vec<Option<StoredCopy>>, StoreError> {
-        self.core
+    /// Reads copies. One that cannot be understood is held, and stops nobody else.
+    async fn load(
+        &self,
+        keys: Vec<CopyKey>,
+        unreadable: &mut Vec<CopyKey>,
+    ) -> Result<Vec<Option<StoredCopy>>, StoreError> {
+        let read = self
+            .core
             .read(move |connection| {
-                keys.iter().map(|key| rows::load_copy(connection, *key)).collect()
+                keys.iter()
+                    .map(|key| match rows::load_copy(connection, *key) {
+                        Err(StoreError { cause: Cause::Record(_), .. }) => Ok(Err(*key)),
+                        Err(error) => Err(error),
+                        Ok(copy) => Ok(Ok(copy)),
+                    })
+                    .collect::<Result<Vec<_>, StoreError>>()
             })
-            .await
+            .await?;
+        let mut copies = Vec::with_capacity(read.len());
+        for copy in read {
+            match copy {
+                Ok(copy) => copies.push(copy),
+                Err(key) => {
+                    self.act(move |connection, core| {
+                        Ok(((), queue::hold_unreadable(connection, core, key)?))
+                    })
+                    .await?;
+                    unreadable.push(key);
+                    copies.push(None);
+                }
+            }
+        }
+        Ok(copies)
     }
 
     /// The body of a message that somebody needs; `None` if it is damaged.
@@ -154,8 +187,9 @@ fn make(
     fresh: Option<Bytes>,
     (lane, now): (&Lane, Timestamp),
 ) -> Claim {
-    let StoredCopy { message, record, recipients } = copy;
-    let (recipients, later) = split_due(recipients, now);
+    let StoredCopy { mut message, record, recipients, damaged: _ } = copy;
+    let recipients = due_now(recipients, now);
+    message.revision = record.revision.unwrap_or(message.revision);
     let copy = QueuedCopy {
         lane: lane.clone(),
         demands: record.demands,
@@ -166,5 +200,5 @@ fn make(
         accepted_at: record.accepted_at,
         fate: record.fate,
     };
-    Claim { hold, message, copy, later, fresh }
+    Claim { hold, message, copy, fresh }
 }

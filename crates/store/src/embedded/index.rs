@@ -1,8 +1,9 @@
 //! What is due, and in whose hand: the schedule, in memory.
 //!
 //! It is loaded at start and follows every commit. A copy is in exactly one place:
-//! among those that come later, among its lane's due ones, in somebody's hand, or
-//! held. What a claim takes is written nowhere.
+//! among those that come later, among its lane's due ones, in somebody's hand, held
+//! because it is damaged, or parked because nobody in it may be tried. What a claim
+//! takes is written nowhere.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -15,7 +16,7 @@ use ulid::Ulid;
 
 use crate::{
     claim::{CopyKey, Lane, Ready},
-    queue::Wish,
+    queue::NEVER,
 };
 
 /// The schedule.
@@ -29,7 +30,6 @@ pub(super) struct Index {
     /// Lanes with due copies.
     ready: BTreeSet<u32>,
     next_lane: u32,
-    wishes: HashMap<CopyKey, Vec<Wish>>,
     in_hand: usize,
     held: usize,
 }
@@ -55,6 +55,7 @@ enum Place {
     Due,
     InHand,
     Held,
+    Parked,
 }
 
 /// A copy as the index knows it.
@@ -74,13 +75,9 @@ impl Index {
             return;
         }
         let lane = self.lane(lane);
-        let place = if held { Place::Held } else { Place::Later };
-        if held {
-            self.held = self.held.saturating_add(1);
-        } else {
-            self.later.insert((due, key));
-        }
-        self.copies.insert(key, Slot { lane, due, place });
+        // It is in no place yet; what counts is that it is moved to one.
+        self.copies.insert(key, Slot { lane, due, place: Place::Later });
+        self.place(key, due, if held { Place::Held } else { Place::Later });
     }
 
     /// Lanes with copies that are due, and how many.
@@ -126,10 +123,8 @@ impl Index {
         taken
     }
 
-    /// Puts a copy back that was in somebody's hand; it stays due. What was wished
-    /// for meanwhile stands in its row.
+    /// Puts a copy back that was in somebody's hand; it stays due.
     pub(super) fn take_back(&mut self, key: CopyKey) {
-        self.wishes.remove(&key);
         if let Some(slot) = self.copies.get(&key).copied()
             && slot.place == Place::InHand
         {
@@ -140,22 +135,12 @@ impl Index {
     /// A copy's attempt has ended: it is done, or due again at `next`. One that is
     /// held by now stays so.
     pub(super) fn settled(&mut self, key: CopyKey, next: Option<Timestamp>) {
-        self.wishes.remove(&key);
         match next {
             Some(next) => {
                 let held = self.copies.get(&key).is_some_and(|slot| slot.place == Place::Held);
                 self.place(key, next, if held { Place::Held } else { Place::Later });
             }
             None => self.remove(key),
-        }
-    }
-
-    /// A copy that nobody holds is due at `due`.
-    pub(super) fn reschedule(&mut self, key: CopyKey, due: Timestamp) {
-        if let Some(slot) = self.copies.get(&key)
-            && matches!(slot.place, Place::Later | Place::Due)
-        {
-            self.place(key, due, Place::Later);
         }
     }
 
@@ -166,16 +151,34 @@ impl Index {
         }
     }
 
-    /// Notes wishes about a copy, if it is in somebody's hand.
-    pub(super) fn wish(&mut self, key: CopyKey, wishes: &[Wish]) {
-        if self.is_in_hand(key) {
-            self.wishes.entry(key).or_default().extend_from_slice(wishes);
+    /// Keeps a copy from being claimed while its row is written, unless an attempt
+    /// is going on. It ends with [`Self::settled`] or [`Self::thaw`].
+    pub(super) fn freeze(&mut self, key: CopyKey) -> bool {
+        let Some(slot) = self.copies.get(&key).copied() else { return true };
+        if slot.place == Place::InHand {
+            return false;
+        }
+        if slot.place != Place::Held {
+            self.unplace(key, slot);
+            self.held = self.held.saturating_add(1);
+            self.copies.insert(key, Slot { place: Place::Parked, ..slot });
+        }
+        true
+    }
+
+    /// A frozen copy whose row was not written is as it was before.
+    pub(super) fn thaw(&mut self, key: CopyKey) {
+        if let Some(slot) = self.copies.get(&key).copied()
+            && slot.place == Place::Parked
+        {
+            self.place(key, slot.due, Place::Later);
         }
     }
 
-    /// The wishes that came up while a copy was in somebody's hand.
-    pub(super) fn wishes(&self, key: CopyKey) -> Vec<Wish> {
-        self.wishes.get(&key).cloned().unwrap_or_default()
+    /// The copies that are in somebody's hand.
+    pub(super) fn all_in_hand(&self) -> Vec<CopyKey> {
+        let all = self.copies.iter().filter(|(_, slot)| slot.place == Place::InHand);
+        all.map(|(key, _)| *key).collect()
     }
 
     /// Whether an attempt is going on.
@@ -201,6 +204,10 @@ impl Index {
     fn place(&mut self, key: CopyKey, due: Timestamp, place: Place) {
         let Some(slot) = self.copies.get(&key).copied() else { return };
         self.unplace(key, slot);
+        let place = match place {
+            Place::Later | Place::Due if due == NEVER => Place::Parked,
+            Place::Later | Place::Due | Place::InHand | Place::Held | Place::Parked => place,
+        };
         match place {
             Place::Later => {
                 self.later.insert((due, key));
@@ -212,7 +219,7 @@ impl Index {
                 }
             }
             Place::InHand => self.in_hand = self.in_hand.saturating_add(1),
-            Place::Held => self.held = self.held.saturating_add(1),
+            Place::Held | Place::Parked => self.held = self.held.saturating_add(1),
         }
         self.copies.insert(key, Slot { due, place, ..slot });
     }
@@ -231,7 +238,7 @@ impl Index {
                 }
             }
             Place::InHand => self.in_hand = self.in_hand.saturating_sub(1),
-            Place::Held => self.held = self.held.saturating_sub(1),
+            Place::Held | Place::Parked => self.held = self.held.saturating_sub(1),
         }
     }
 

@@ -8,53 +8,52 @@ use ulid::Ulid;
 
 use super::{
     Embedded,
-    core::{Core, locked},
-    journal,
+    core::locked,
+    journal, orders,
     quarantine::{self, Fate},
     rows::{self, MessageRecord},
 };
 use crate::{
     body::Body,
-    claim::{CopyKey, QueuedRecipient},
     error::{Cause, StoreError},
-    intake::CopyRecord,
+    order::{Acted, Order, OrderError, Orders},
     queue::search_key,
     traits::Inspect,
     view::{
-        Author, Counts, EntryState, MessageStory, Pruned, QuarantineEntry, QueueEntry, Retention,
-        Search, Selection,
+        Author, Counts, MessageStory, Pruned, QuarantineEntry, QueueEntry, Retention, Search,
+        Selection, Waiting,
     },
 };
 
 #[async_trait]
 impl Inspect for Embedded {
     async fn queue_list(&self) -> Result<Vec<QueueEntry>, StoreError> {
-        let core = std::sync::Arc::clone(&self.core);
-        self.core.read(move |connection| queue(connection, &core, None)).await
+        self.queue(None).await
     }
 
     async fn queue_find(&self, id: Ulid) -> Result<Vec<QueueEntry>, StoreError> {
-        let core = std::sync::Arc::clone(&self.core);
-        self.core
-            .read(move |connection| {
-                let of_message = queue(connection, &core, Some(MessageId::from_ulid(id)))?;
-                if !of_message.is_empty() {
-                    return Ok(of_message);
-                }
-                let mut all = queue(connection, &core, None)?;
-                all.retain(|entry| entry.id.ulid() == id);
-                Ok(all)
-            })
-            .await
+        let of_message = self.queue(Some(MessageId::from_ulid(id))).await?;
+        if !of_message.is_empty() {
+            return Ok(of_message);
+        }
+        let mut all = self.queue(None).await?;
+        all.retain(|entry| entry.id.ulid() == id);
+        Ok(all)
     }
 
-    async fn retry(
+    async fn queue_pick(&self, selection: &Selection) -> Result<Vec<Waiting>, StoreError> {
+        self.pick_waiting(selection).await
+    }
+
+    async fn queue_order(
         &self,
         selection: &Selection,
-        by: &str,
-        reason: Option<&str>,
-    ) -> Result<usize, StoreError> {
-        self.retry_entries(selection, Author::new(by, reason)).await
+        order: Order,
+        author: &Author,
+        count: Option<usize>,
+    ) -> Result<Acted, OrderError> {
+        let now = self.core.options.clock.now();
+        self.give(selection, Orders { order, author: author.clone(), now }, count).await
     }
 
     async fn messages_search(&self, search: &Search) -> Result<Vec<Attempt>, StoreError> {
@@ -63,8 +62,8 @@ impl Inspect for Embedded {
     }
 
     async fn message_show(&self, id: MessageId) -> Result<Option<MessageStory>, StoreError> {
-        let core = std::sync::Arc::clone(&self.core);
-        self.core.read(move |connection| story(connection, &core, id)).await
+        let queue = self.queue(Some(id)).await?;
+        self.core.read(move |connection| story(connection, queue, id)).await
     }
 
     async fn message_bytes(&self, id: MessageId) -> Result<Option<Body>, StoreError> {
@@ -115,8 +114,12 @@ impl Inspect for Embedded {
             .read(|connection| {
                 let count = |sql| connection.query_row(sql, [], |row| row.get::<_, u32>(0));
                 let count = |sql| count(sql).map(|n| usize::try_from(n).unwrap_or(usize::MAX));
-                let copies = count("SELECT count(*) FROM copy WHERE held = 0")?;
-                let held = count("SELECT count(*) FROM copy WHERE held = 1")?;
+                let copies = count(
+                    "SELECT count(*) FROM copy WHERE held = 0 AND due < 9223372036854775807",
+                )?;
+                let held = count(
+                    "SELECT count(*) FROM copy WHERE held <> 0 OR due = 9223372036854775807",
+                )?;
                 Ok(((copies, 0, held), count("SELECT count(*) FROM quarantine")?))
             })
             .await?;
@@ -130,39 +133,19 @@ impl Inspect for Embedded {
     }
 }
 
-/// The waiting recipients, of one message or of all.
-fn queue(
-    connection: &Connection,
-    core: &Core,
-    message: Option<MessageId>,
-) -> Result<Vec<QueueEntry>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT c.message, c.number, c.held, c.json, c.recipients, m.sender
-         FROM copy c JOIN message m ON m.id = c.message
-         WHERE ?1 IS NULL OR c.message = ?1 ORDER BY c.message, c.number",
-    )?;
-    let mut found = statement.query([message.map(|id| rows::blob(id.ulid()))])?;
-    let mut entries = Vec::new();
-    while let Some(row) = found.next()? {
-        let key = CopyKey { message: rows::message_id(row, 0)?, number: row.get(1)? };
-        let (held, record, recipients, sender): (bool, String, String, String) =
-            (row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?);
-        let record: CopyRecord = serde_json::from_str(&record)?;
-        let recipients: Vec<QueuedRecipient> = serde_json::from_str(&recipients)?;
-        let state = if held {
-            EntryState::Held
-        } else if locked(&core.index).is_in_hand(key) {
-            EntryState::Sending
-        } else {
-            EntryState::Waiting
-        };
-        entries.extend(
-            recipients
-                .iter()
-                .map(|recipient| QueueEntry::of((key.message, &sender), &record, state, recipient)),
-        );
+impl Embedded {
+    /// The waiting recipients, of one message or of all.
+    async fn queue(&self, message: Option<MessageId>) -> Result<Vec<QueueEntry>, StoreError> {
+        let core = std::sync::Arc::clone(&self.core);
+        let in_hand = self.in_hand().await;
+        self.core
+            .read(move |connection| {
+                let mut entries = Vec::new();
+                orders::each(connection, &core, &in_hand, message, |_, entry| entries.push(entry))?;
+                Ok(entries)
+            })
+            .await
     }
-    Ok(entries)
 }
 
 fn find_attempts(connection: &Connection, search: &Search) -> Result<Vec<Attempt>, StoreError> {
@@ -195,7 +178,7 @@ fn read_attempts(mut found: rusqlite::Rows<'_>) -> Result<Vec<Attempt>, StoreErr
 
 fn story(
     connection: &Connection,
-    core: &Core,
+    queue: Vec<QueueEntry>,
     id: MessageId,
 ) -> Result<Option<MessageStory>, StoreError> {
     let blob = rows::blob(id.ulid());
@@ -223,7 +206,7 @@ fn story(
         verdicts,
         events: journal::of_message(connection, id)?,
         attempts,
-        queue: queue(connection, core, Some(id))?,
+        queue,
         quarantine,
     }))
 }

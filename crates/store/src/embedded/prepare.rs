@@ -142,22 +142,18 @@ impl Prepared {
         }
         for row in &self.quarantined {
             let PreparedQuarantine { entry, expires, domain, company, rule, json, recipient } = row;
-            connection
-                .prepare_cached(
-                    "INSERT INTO quarantine (entry, message, at, expires, domain, company, rule, json, recipient)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                )?
-                .execute(params![
-                    rows::blob(entry.ulid()),
-                    id,
-                    at,
-                    expires.millis(),
-                    domain,
-                    company,
-                    rule,
-                    json,
-                    recipient
-                ])?;
+            let row = rows::QuarantineRow {
+                entry: *entry,
+                message: self.message.id,
+                since: self.message.received_at,
+                expires: *expires,
+                domain,
+                company: *company,
+                rule,
+                json,
+                recipient,
+            };
+            rows::insert_quarantine(connection, &row)?;
         }
         Ok(())
     }
@@ -169,7 +165,10 @@ impl Prepared {
             .into_iter()
             .map(|copy| {
                 let (record, recipients) = copy.stored;
-                (copy.entry, StoredCopy { message: message.clone(), record, recipients })
+                (
+                    copy.entry,
+                    StoredCopy { message: message.clone(), record, recipients, damaged: false },
+                )
             })
             .collect()
     }
@@ -202,8 +201,16 @@ impl PreparedCopy {
     ) -> Result<Self, StoreError> {
         let NewCopy { recipients, direction, domain, demands, edits, matched, rule: _, fate } =
             copy;
-        let record =
-            CopyRecord { direction, domain, demands, edits, matched, fate, accepted_at: at };
+        let record = CopyRecord {
+            direction,
+            domain,
+            demands,
+            edits,
+            matched,
+            fate,
+            accepted_at: at,
+            revision: None,
+        };
         let recipients: Vec<_> =
             recipients.into_iter().map(|recipient| queued(recipient, mint(), at)).collect();
         let due = queue::due(&recipients).unwrap_or(at);
@@ -235,8 +242,16 @@ impl PreparedQuarantine {
         } = group;
         let key = domain.key();
         let fate = Fate::Deliver;
-        let record =
-            CopyRecord { direction, domain, demands, edits, matched, fate, accepted_at: at };
+        let record = CopyRecord {
+            direction,
+            domain,
+            demands,
+            edits,
+            matched,
+            fate,
+            accepted_at: at,
+            revision: None,
+        };
         let json = serde_json::to_string(&record)?;
         recipients
             .into_iter()

@@ -190,7 +190,10 @@ fn release(connection: &Connection, group: Group, now: Timestamp) -> Result<(), 
 
 /// A number that no copy of the message has, or ever had: one that was settled
 /// may still be named by an outcome that waits to be written.
-fn free_number(connection: &Connection, message: MessageId) -> Result<u32, rusqlite::Error> {
+pub(super) fn free_number(
+    connection: &Connection,
+    message: MessageId,
+) -> Result<u32, rusqlite::Error> {
     loop {
         let [a, b, c, d, ..] = ulid::Ulid::generate().random().to_le_bytes();
         let number = u32::from_le_bytes([a, b, c, d]) | 0x8000_0000;

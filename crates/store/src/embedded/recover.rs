@@ -11,6 +11,7 @@ use std::{
     fs::{self, File, TryLockError},
     io::{self, Read as _, Seek as _, Write as _},
     path::Path,
+    time::Duration,
 };
 
 use gatepost_policy::{document::Profile, id::MessageId};
@@ -21,7 +22,7 @@ use super::{
     bodies::{self, Appender, Bodies, Named, OWN_FILE, Place},
     core::{Core, Parts, Paths, locked},
     index::Index,
-    queue, rows, schema, settings,
+    orders, queue, rows, schema, settings,
 };
 use crate::{
     disk,
@@ -67,6 +68,7 @@ pub(super) fn open(dir: &Path, options: Options, mode: Mode) -> Result<Opened, O
         schema::own_checkpoints(&connection).map_err(StoreError::from)?;
         // What other processes did is in the rows that are about to be read.
         connection.execute("DELETE FROM change", []).map_err(StoreError::from)?;
+        orders::catch_up(&connection)?;
         (next, damaged) = recover_bodies(&connection, &paths, &mut parts.bodies)?;
     }
     let appender = Appender::new(paths.bodies(), options.segment_size, next);
@@ -83,12 +85,27 @@ pub(super) fn open(dir: &Path, options: Options, mode: Mode) -> Result<Opened, O
     Ok(Opened { core, connection, appender })
 }
 
+/// How often, and how long apart, the lock is tried.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(25);
+
 /// Takes the lock, and writes into it who holds it.
 fn lock(paths: &Paths) -> Result<File, OpenError> {
     let path = paths.lock();
     let mut lock =
         disk::private().read(true).create(true).truncate(false).open(&path).map_err(file(&path))?;
-    match lock.try_lock() {
+    let mut tries = LOCK_TRIES;
+    let locked = loop {
+        match lock.try_lock() {
+            // A tool holds it for the moment of one transaction.
+            Err(TryLockError::WouldBlock) if tries > 0 => {
+                tries -= 1;
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            locked => break locked,
+        }
+    };
+    match locked {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();

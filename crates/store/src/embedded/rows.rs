@@ -41,6 +41,49 @@ pub(super) struct StoredCopy {
     pub(super) message: QueuedMessage,
     pub(super) record: CopyRecord,
     pub(super) recipients: Vec<QueuedRecipient>,
+    /// Its body is damaged.
+    pub(super) damaged: bool,
+}
+
+/// A row of the quarantine.
+pub(super) struct QuarantineRow<'a> {
+    pub(super) entry: EntryId,
+    pub(super) message: MessageId,
+    pub(super) since: Timestamp,
+    pub(super) expires: Timestamp,
+    pub(super) domain: &'a str,
+    pub(super) company: bool,
+    pub(super) rule: &'a str,
+    /// The copy's record.
+    pub(super) json: &'a str,
+    /// The recipient, as JSON.
+    pub(super) recipient: &'a str,
+}
+
+/// Puts a recipient into quarantine.
+pub(super) fn insert_quarantine(
+    connection: &Connection,
+    row: &QuarantineRow<'_>,
+) -> Result<(), rusqlite::Error> {
+    let QuarantineRow { entry, message, since, expires, domain, company, rule, json, recipient } =
+        row;
+    connection
+        .prepare_cached(
+            "INSERT INTO quarantine (entry, message, at, expires, domain, company, rule, json, recipient)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute(params![
+            blob(entry.ulid()),
+            blob(message.ulid()),
+            since.millis(),
+            expires.millis(),
+            domain,
+            company,
+            rule,
+            json,
+            recipient
+        ])
+        .map(|_| ())
 }
 
 /// Inserts a copy. `recipients` is their JSON.
@@ -83,51 +126,79 @@ pub(super) fn update_copy(
         return Ok(None);
     };
     let recipients = serde_json::to_string(waiting)?;
+    let ordered = waiting.iter().any(|recipient| recipient.intent.is_some());
     connection
         .prepare_cached(
-            "UPDATE copy SET due = ?3, recipients = ?4 WHERE message = ?1 AND number = ?2",
+            "UPDATE copy SET due = ?3, recipients = ?4, ordered = ?5 WHERE message = ?1 AND number = ?2",
         )?
-        .execute(params![blob(key.message.ulid()), key.number, due.millis(), recipients])?;
+        .execute(params![blob(key.message.ulid()), key.number, due.millis(), recipients, ordered])?;
     Ok(Some(due))
 }
 
-/// Who waits in a copy that is held; `None` if it is not held.
-pub(super) fn held_recipients(
-    connection: &Connection,
-    key: CopyKey,
-) -> Result<Option<Vec<QueuedRecipient>>, StoreError> {
-    let found: Option<String> = connection
-        .prepare_cached(
-            "SELECT recipients FROM copy WHERE message = ?1 AND number = ?2 AND held = 1",
-        )?
-        .query_row(params![blob(key.message.ulid()), key.number], |row| row.get(0))
-        .optional()?;
-    Ok(found.map(|json| serde_json::from_str(&json)).transpose()?)
+/// A copy's row as it is when an attempt has ended.
+pub(super) struct State {
+    pub(super) recipients: Vec<QueuedRecipient>,
+    /// Its body is damaged, and it is not about to be reported.
+    pub(super) kept: bool,
 }
 
-/// Writes down that a message's copies are kept and not tried.
+/// Who waits in a copy, if it is there.
+pub(super) fn state(connection: &Connection, key: CopyKey) -> Result<Option<State>, StoreError> {
+    let found = connection
+        .prepare_cached(
+            "SELECT recipients, held, fingerprint FROM copy WHERE message = ?1 AND number = ?2",
+        )?
+        .query_row(params![blob(key.message.ulid()), key.number], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
+        })
+        .optional()?;
+    let Some((json, held, fingerprint)) = found else { return Ok(None) };
+    let kept = held != FREE && fingerprint != Lane::REPORT;
+    Ok(Some(State { recipients: serde_json::from_str(&json)?, kept }))
+}
+
+/// Column `held`: it is tried when it is due.
+pub(super) const FREE: i64 = 0;
+/// Its body is damaged.
+pub(super) const DAMAGED: i64 = 1;
+/// Its own row cannot be understood.
+pub(super) const UNREADABLE: i64 = 2;
+
+/// Writes down that a message's copies are kept and not tried. Those that are only
+/// reported need no body.
 pub(super) fn hold_copies(
     connection: &Connection,
     message: MessageId,
 ) -> Result<(), rusqlite::Error> {
     connection
-        .execute("UPDATE copy SET held = 1 WHERE message = ?1", params![blob(message.ulid())])
+        .execute(
+            "UPDATE copy SET held = ?2 WHERE message = ?1 AND fingerprint <> ?3",
+            params![blob(message.ulid()), DAMAGED, Lane::REPORT],
+        )
         .map(|_| ())
 }
 
 /// The copies that are held.
 pub(super) fn held_copies(connection: &Connection) -> Result<Vec<CopyKey>, rusqlite::Error> {
     connection
-        .prepare("SELECT message, number FROM copy WHERE held = 1")?
+        .prepare("SELECT message, number FROM copy WHERE held <> 0")?
         .query_map([], |row| Ok(CopyKey { message: message_id(row, 0)?, number: row.get(1)? }))?
         .collect()
 }
 
-/// Writes down whether a copy is kept and not tried.
+/// The copies in which something is ordered that was not carried out yet.
+pub(super) fn ordered_copies(connection: &Connection) -> Result<Vec<CopyKey>, rusqlite::Error> {
+    connection
+        .prepare("SELECT message, number FROM copy WHERE ordered = 1")?
+        .query_map([], |row| Ok(CopyKey { message: message_id(row, 0)?, number: row.get(1)? }))?
+        .collect()
+}
+
+/// Writes down whether, and why, a copy is kept and not tried.
 pub(super) fn set_held(
     connection: &Connection,
     key: CopyKey,
-    held: bool,
+    held: i64,
 ) -> Result<(), rusqlite::Error> {
     connection
         .execute(
@@ -171,20 +242,21 @@ pub(super) fn load_copy(
 ) -> Result<Option<StoredCopy>, StoreError> {
     let row = connection
         .prepare_cached(
-            "SELECT c.json, c.recipients, m.at, m.sender, m.subject, m.size, m.json
+            "SELECT c.json, c.recipients, c.held, m.at, m.sender, m.subject, m.size, m.json
              FROM copy c JOIN message m ON m.id = c.message
              WHERE c.message = ?1 AND c.number = ?2",
         )?
         .query_row(params![blob(key.message.ulid()), key.number], |row| {
-            let json: (String, String) = (row.get(0)?, row.get(1)?);
-            Ok((json, message_columns(row, 2)?))
+            let copy: (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok((copy, message_columns(row, 3)?))
         })
         .optional()?;
-    let Some(((record, recipients), message)) = row else { return Ok(None) };
+    let Some(((record, recipients, held), message)) = row else { return Ok(None) };
     Ok(Some(StoredCopy {
         message: message.queued(key.message)?,
         record: serde_json::from_str(&record)?,
         recipients: serde_json::from_str(&recipients)?,
+        damaged: held != FREE,
     }))
 }
 
@@ -258,7 +330,7 @@ fn entry(row: &Row<'_>) -> Result<Entry, StoreError> {
         key: CopyKey { message: message_id(row, 0)?, number: row.get(1)? },
         lane: Lane { direction, domain, fingerprint: row.get(4)? },
         due: Timestamp::from_millis(row.get(5)?),
-        held: row.get(6)?,
+        held: row.get::<_, i64>(6)? != FREE,
     })
 }
 

@@ -107,6 +107,11 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (domain, at)
     ) WITHOUT ROWID;
 ",
+    "
+    -- 1: something is ordered about a recipient that is not carried out yet
+    ALTER TABLE copy ADD COLUMN ordered INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX copy_ordered ON copy (message) WHERE ordered = 1;
+",
 ];
 
 /// Opens the database and brings its tables up to date.

@@ -12,7 +12,7 @@ use crate::{
     error::{Cause, StoreError, Unhealthy},
     intake,
     message::{NewMessage, Receipt},
-    queue::{self, Settled},
+    queue,
     traits::{Dispatch, Enqueue},
 };
 
@@ -60,8 +60,7 @@ impl Dispatch for Memory {
 
     fn next_due(&self, after: Timestamp) -> Option<Timestamp> {
         let state = self.state();
-        let free = state.copies.values().filter(|copy| !copy.in_hand);
-        free.filter_map(|copy| queue::due(&copy.recipients)).filter(|due| *due > after).min()
+        state.copies.values().filter_map(State::due).filter(|due| *due > after).min()
     }
 
     async fn changed(&self) {
@@ -89,11 +88,13 @@ impl Dispatch for Memory {
                 continue;
             };
             copy.in_hand = true;
-            let (recipients, later) = queue::split_due(copy.recipients.clone(), now);
+            let recipients = queue::due_now(copy.recipients.clone(), now);
             let record = copy.record.clone();
+            let mut message = stored.message.clone();
+            message.revision = record.revision.unwrap_or(message.revision);
             claims.push(Claim {
                 hold: Hold::new(key, self.owner()),
-                message: stored.message.clone(),
+                message,
                 copy: QueuedCopy {
                     lane: copy.lane.clone(),
                     demands: record.demands,
@@ -104,7 +105,6 @@ impl Dispatch for Memory {
                     accepted_at: record.accepted_at,
                     fate: record.fate,
                 },
-                later,
                 fresh: None,
             });
         }
@@ -119,19 +119,23 @@ impl Dispatch for Memory {
     }
 
     async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
-        let Settlement { hold, results, later, notices } = settlement;
+        let Settlement { hold, results, notices } = settlement;
         let key = hold.spend();
-        let Settled { mut waiting, evidence } = queue::settle(results, later);
+        let (after, evidence) = queue::settle(results);
         let mut state = self.state();
         state.attempts.extend(evidence);
+        let mut too_late = Vec::new();
         if let Some(copy) = state.copies.get_mut(&key) {
-            queue::grant(&mut waiting, &std::mem::take(&mut copy.wishes));
+            let merged = queue::merge(std::mem::take(&mut copy.recipients), &after, false);
             copy.in_hand = false;
-            copy.recipients = waiting;
-            if copy.recipients.is_empty() {
-                state.copies.remove(&key);
-            }
+            copy.recipients = merged.waiting;
+            too_late = merged.too_late;
+            state.carry_out(key);
         }
+        let at = self.inner.clock.now();
+        state.events.extend(
+            too_late.into_iter().map(|(one, word)| queue::too_late(at, key.message, one, word)),
+        );
         state.forget_body(key.message);
         for (body, message) in notices {
             let body: Bytes = body;
@@ -145,8 +149,8 @@ impl Dispatch for Memory {
 
 /// Copies that are due and in nobody's hand.
 fn due(state: &State, now: Timestamp) -> impl Iterator<Item = (CopyKey, &Lane, Timestamp)> {
-    state.copies.iter().filter(|(_, copy)| !copy.in_hand).filter_map(move |(key, copy)| {
-        let due = queue::due(&copy.recipients)?;
+    state.copies.iter().filter_map(move |(key, copy)| {
+        let due = State::due(copy)?;
         (due <= now).then_some((*key, &copy.lane, due))
     })
 }

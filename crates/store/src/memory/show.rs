@@ -15,11 +15,12 @@ use crate::{
     claim::CopyKey,
     error::StoreError,
     intake,
-    queue::{self, search_key},
+    order::{Acted, Order, OrderError, Orders},
+    queue::search_key,
     traits::{Inspect, Journal, Settings, SettingsError},
     view::{
-        Author, Committed, Counts, EntryState, Event, EventKind, MessageStory, Pruned,
-        QuarantineEntry, QueueEntry, Retention, Revision, Search, Selection, StoredRevision,
+        Author, Committed, Counts, Event, EventKind, MessageStory, Pruned, QuarantineEntry,
+        QueueEntry, Retention, Revision, Search, Selection, StoredRevision, Waiting,
     },
 };
 
@@ -35,39 +36,28 @@ impl Inspect for Memory {
         Ok(found)
     }
 
-    async fn retry(
+    async fn queue_pick(&self, selection: &Selection) -> Result<Vec<Waiting>, StoreError> {
+        let now = self.now();
+        let state = self.state();
+        let picked = state.entries().into_iter().filter(|(_, entry)| selection.takes(entry, now));
+        let picked = picked.filter_map(|(key, entry)| {
+            let copy = state.copies.get(&key)?;
+            let message = &state.messages.get(&key.message)?.message;
+            let recipient = copy.recipients.iter().find(|one| one.entry == entry.id)?;
+            Some(Waiting::of(message, &copy.record, recipient))
+        });
+        Ok(picked.collect())
+    }
+
+    async fn queue_order(
         &self,
         selection: &Selection,
-        by: &str,
-        reason: Option<&str>,
-    ) -> Result<usize, StoreError> {
-        let now = self.now();
-        let author = Author::new(by, reason);
-        let mut state = self.state();
-        let mut count = 0_usize;
-        let mut events = Vec::new();
-        for (key, copy) in &mut state.copies {
-            let domain = copy.record.domain.key();
-            let picked = queue::retry(
-                &mut copy.recipients,
-                |recipient| selection.picks(recipient.entry, key.message, &domain),
-                now,
-            );
-            if picked.is_empty() {
-                continue;
-            }
-            count = count.saturating_add(picked.len());
-            let entries: Vec<EntryId> = picked.iter().map(|wish| wish.entry).collect();
-            if copy.in_hand {
-                copy.wishes.extend(picked);
-            }
-            let detail = serde_json::json!({ "entries": entries });
-            events.push(act(now, key.message, &author, "queue.retry", detail));
-        }
-        state.events.extend(events);
-        drop(state);
-        self.inner.changed.notify_one();
-        Ok(count)
+        order: Order,
+        author: &Author,
+        count: Option<usize>,
+    ) -> Result<Acted, OrderError> {
+        let orders = Orders { order, author: author.clone(), now: self.now() };
+        self.give(selection, &orders, count)
     }
 
     async fn messages_search(&self, search: &Search) -> Result<Vec<Attempt>, StoreError> {
@@ -146,8 +136,7 @@ impl Inspect for Memory {
             let author = Author::new(by, reason);
             let detail = serde_json::json!({ "recipients": [held.recipient.mailbox.to_string()] });
             state.events.push(act(now, held.message, &author, "quarantine.release", detail));
-            let numbers = state.copies.keys().filter(|key| key.message == held.message);
-            let number = numbers.map(|key| key.number.saturating_add(1)).max().unwrap_or(0);
+            let number = state.free_number(held.message);
             let mut record = held.record;
             record.accepted_at = now;
             let recipient = intake::queued(held.recipient, *entry, now);
@@ -190,10 +179,11 @@ impl Inspect for Memory {
     async fn counts(&self) -> Result<Counts, StoreError> {
         let state = self.state();
         let sending = state.copies.values().filter(|copy| copy.in_hand).count();
+        let waiting = state.copies.values().filter_map(State::due).count();
         Ok(Counts {
-            waiting: state.copies.len().saturating_sub(sending),
+            waiting,
             sending,
-            held: 0,
+            held: state.copies.len().saturating_sub(sending).saturating_sub(waiting),
             quarantined: state.quarantined.len(),
         })
     }
@@ -307,17 +297,7 @@ impl Journal for Memory {
 
 impl State {
     fn queue(&self) -> Vec<QueueEntry> {
-        let mut entries = Vec::new();
-        for (key, copy) in &self.copies {
-            let state = if copy.in_hand { EntryState::Sending } else { EntryState::Waiting };
-            let sender = self.sender(key.message);
-            entries.extend(
-                copy.recipients
-                    .iter()
-                    .map(|r| QueueEntry::of((key.message, &sender), &copy.record, state, r)),
-            );
-        }
-        entries
+        self.entries().into_iter().map(|(_, entry)| entry).collect()
     }
 
     fn quarantine(&self) -> Vec<QuarantineEntry> {
@@ -344,7 +324,7 @@ impl State {
         entries
     }
 
-    fn sender(&self, id: MessageId) -> String {
+    pub(super) fn sender(&self, id: MessageId) -> String {
         self.messages.get(&id).map(|stored| stored.message.sender.to_string()).unwrap_or_default()
     }
 
