@@ -45,7 +45,7 @@ pub use crate::{
         ClientFacts, Closed, Fate, NewCopy, NewMessage, NewQuarantined, NewRecipient, Receipt,
         Verdict,
     },
-    order::{Acted, Judged, JudgedEnd, Order, OrderError, Refused},
+    order::{Acted, Judged, JudgedEnd, Order, OrderError, Refused, Sending},
     probes::{KeptProbe, Probes},
     queue::Sentence,
     traits::{Dispatch, Enqueue, Inspect, Journal, Settings, SettingsError},

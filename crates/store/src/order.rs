@@ -109,8 +109,8 @@ pub struct Acted {
     pub picked: usize,
     /// Those that the order took effect on.
     pub done: Vec<EntryId>,
-    /// Those that are being sent, and their messages: it takes effect when that attempt ends.
-    pub sending: Vec<(EntryId, MessageId)>,
+    /// Those that are being sent: it takes effect when that attempt ends.
+    pub sending: Vec<Sending>,
     /// Those that it was not for, and why.
     pub refused: Vec<(EntryId, Refused)>,
 }
@@ -124,6 +124,24 @@ impl Acted {
         self.sending.extend(sending);
         self.refused.extend(refused);
         self
+    }
+}
+
+/// A recipient that was being sent when an order about it was given.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Sending {
+    /// The entry.
+    pub entry: EntryId,
+    /// Its message.
+    pub message: MessageId,
+    /// The address.
+    pub recipient: String,
+}
+
+impl Sending {
+    pub(crate) fn of(message: MessageId, recipient: &QueuedRecipient) -> Self {
+        let QueuedRecipient { entry, mailbox, .. } = recipient;
+        Self { entry: *entry, message, recipient: mailbox.to_string() }
     }
 }
 

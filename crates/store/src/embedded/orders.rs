@@ -26,7 +26,7 @@ use crate::{
     disk,
     error::StoreError,
     intake::CopyRecord,
-    order::{self, Acted, Carried, Kept, OrderError, Ordered, Orders},
+    order::{self, Acted, Carried, Kept, OrderError, Ordered, Orders, Sending},
     view::{CopyState, Event, EventKind, QueueEntry, Selection, Waiting},
 };
 
@@ -168,10 +168,10 @@ impl Embedded {
         let pending = self.core.read(pending).await?;
         let (late, done) = std::mem::take(&mut acted.done)
             .into_iter()
-            .partition(|entry| pending.iter().any(|(pending, _)| pending == entry));
+            .partition(|entry| pending.iter().any(|pending| pending.entry == *entry));
         acted.done = done;
         let late: Vec<EntryId> = late;
-        acted.sending.extend(pending.into_iter().filter(|(entry, _)| late.contains(entry)));
+        acted.sending.extend(pending.into_iter().filter(|pending| late.contains(&pending.entry)));
         Ok(())
     }
 
@@ -197,12 +197,12 @@ impl Embedded {
 }
 
 /// Recipients about whom something is ordered that is not carried out yet.
-fn pending(connection: &Connection) -> Result<Vec<(EntryId, MessageId)>, StoreError> {
+fn pending(connection: &Connection) -> Result<Vec<Sending>, StoreError> {
     let mut pending = Vec::new();
     for key in rows::ordered_copies(connection)? {
         let Some(copy) = rows::load_copy(connection, key)? else { continue };
         let ordered = copy.recipients.iter().filter(|recipient| recipient.intent.is_some());
-        pending.extend(ordered.map(|recipient| (recipient.entry, key.message)));
+        pending.extend(ordered.map(|recipient| Sending::of(key.message, recipient)));
     }
     Ok(pending)
 }
@@ -311,6 +311,11 @@ fn give_one(
     if !detail.is_empty() {
         journal::insert(connection, &event(orders, key.message, &taken, detail))?;
     }
+    let sending: Vec<Sending> = recipients
+        .iter()
+        .filter(|recipient| taken.contains(&recipient.entry))
+        .map(|recipient| Sending::of(key.message, recipient))
+        .collect();
     let busy = if core.serving {
         let frozen = locked(&core.index).freeze(key);
         if frozen {
@@ -333,7 +338,7 @@ fn give_one(
     }
     changes::announce(connection, core, &Change::Copy(key))?;
     if busy {
-        acted.sending = taken.into_iter().map(|entry| (entry, key.message)).collect();
+        acted.sending = sending;
     } else {
         acted.done = taken;
     }

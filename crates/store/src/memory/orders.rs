@@ -3,7 +3,7 @@
 use super::{Copy, Memory, Quarantined, State};
 use crate::{
     claim::CopyKey,
-    order::{self, Acted, Carried, Kept, OrderError, Ordered, Orders},
+    order::{self, Acted, Carried, Kept, OrderError, Ordered, Orders, Sending},
     queue,
     view::{CopyState, Event, EventKind, QueueEntry, Selection},
 };
@@ -37,6 +37,8 @@ impl Memory {
                 continue;
             }
             let busy = copy.in_hand;
+            let ordered = copy.recipients.iter().filter(|one| taken.contains(&one.entry));
+            let sending: Vec<_> = ordered.map(|one| Sending::of(key.message, one)).collect();
             if !detail.is_empty() {
                 state.events.push(Event {
                     at: orders.now,
@@ -48,7 +50,7 @@ impl Memory {
                 });
             }
             if busy {
-                acted.sending.extend(taken.into_iter().map(|entry| (entry, key.message)));
+                acted.sending.extend(sending);
             } else {
                 acted.done.extend(taken);
                 state.carry_out(key);
