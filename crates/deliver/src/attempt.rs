@@ -2,112 +2,37 @@
 //!
 //! Pass 1 goes to every host with TLS where it is offered. Pass 2 is clear text,
 //! for opportunistic mail alone, on a new connection, to hosts whose handshake
-//! failed in pass 1; it comes only when no host took the message with TLS and
-//! never after a host has said anything about the message under TLS
+//! failed in pass 1 or is known to fail; it comes only when no host took the message
+//! with TLS and never after a host has said anything about the message under TLS
 //! (`tls-delivery.md` 5.4). For enforced mail there is no pass 2: the candidates
 //! for it are made in one place, from an [`Opportunistic`] requirement.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use gatepost_net::{
-    conn::{Clear, Conn, Greeted, Job, Secured, StartTls},
-    dial::{self, Target},
-    dns::Resolver,
-    failure::Failure,
-    tls::Connector,
-};
+use gatepost_net::{dns::Resolver, failure::Failure, tls::Connector};
 use gatepost_policy::{
     evidence::{NoTls, Stage, TlsRecord, Why},
     tls::{NextHop, Opportunistic, Preference, Requirement},
 };
 use gatepost_store::{Claim, Dispatch};
-use gatepost_wire::{command::BodyKind, ehlo::Extensions, reply::Response};
+use gatepost_wire::{command::BodyKind, ehlo::Extensions};
 
 use crate::{
-    converse::{self, Afterwards, Letter, Spoken},
-    destination::{self, Barred, LOOKUP, MOST_ADDRESSES},
+    broken_tls::BrokenTls,
+    converse::{Afterwards, Letter, Spoken},
+    destination::{self, Worst},
+    guard::carry,
     observe::Observe,
-    settings::{DeliverySettings, PreferTls, TryFallback, TryOn454},
+    open::{Opened, Opener},
+    parts::Secrets,
+    session::{Live, Purpose, Session},
+    settings::{DeliverySettings, TryFallback},
     trial::{HostTry, Said, Trial},
 };
 
 /// The most recipients of one transaction. Every host takes a hundred (RFC 5321
 /// section 4.5.3.1.8); more would only be told to come back.
 const MOST_RECIPIENTS: usize = 100;
-
-/// A session, by what it is.
-#[derive(Debug)]
-pub(crate) enum Session {
-    Clear(Conn<Clear>),
-    Secured(Conn<Secured>),
-}
-
-/// An open session to a host, and how often it was used.
-#[derive(Debug)]
-pub(crate) struct Live {
-    pub session: Session,
-    pub hop: NextHop,
-    pub address: SocketAddr,
-    pub carried: u32,
-    _counted: Counted,
-}
-
-/// A session that is counted as long as it lives.
-#[derive(Debug)]
-struct Counted(Arc<dyn Observe>);
-
-impl Counted {
-    fn new(observe: &Arc<dyn Observe>) -> Self {
-        observe.sessions(1);
-        Self(Arc::clone(observe))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.sessions(-1);
-    }
-}
-
-impl Live {
-    fn new(session: Session, hop: &NextHop, address: SocketAddr, work: &Work<'_>) -> Self {
-        let counted = Counted::new(work.observe);
-        Self { session, hop: hop.clone(), address, carried: 0, _counted: counted }
-    }
-
-    /// Says goodbye.
-    pub(crate) async fn quit(self) {
-        match self.session {
-            Session::Clear(conn) => conn.quit().await,
-            Session::Secured(conn) => conn.quit().await,
-        }
-    }
-
-    /// Whether the session can still carry a message.
-    pub(crate) async fn is_ready(&mut self) -> bool {
-        match &mut self.session {
-            Session::Clear(conn) => conn.ready_for_next().await.is_ok(),
-            Session::Secured(conn) => conn.ready_for_next().await.is_ok(),
-        }
-    }
-
-    const fn extensions(&self) -> &Extensions {
-        match &self.session {
-            Session::Clear(conn) => conn.extensions(),
-            Session::Secured(conn) => conn.extensions(),
-        }
-    }
-
-    const fn is_secured(&self) -> bool {
-        match self.session {
-            Session::Clear(_) => false,
-            Session::Secured(_) => true,
-        }
-    }
-}
 
 /// What an attempt works with.
 #[derive(Clone, Copy)]
@@ -117,9 +42,48 @@ pub(crate) struct Work<'a> {
     pub resolver: &'a dyn Resolver,
     pub connector: &'a Connector,
     pub settings: &'a DeliverySettings,
+    pub secrets: &'a dyn Secrets,
     pub observe: &'a Arc<dyn Observe>,
+    pub broken_tls: &'a BrokenTls,
+    /// Called as soon as a host could be used.
+    pub on_contact: &'a (dyn Fn() + Send + Sync),
     /// The hosts, and what a session to each must be.
     pub plan: &'a [(NextHop, Requirement)],
+    /// The epoch of policy and settings that the plan was made in.
+    pub epoch: u64,
+    /// The monotonic time at which the attempt began.
+    pub now: Duration,
+}
+
+impl<'a> Work<'a> {
+    const fn opener(&self) -> Opener<'a> {
+        Opener {
+            connector: self.connector,
+            settings: self.settings,
+            secrets: self.secrets,
+            observe: self.observe,
+            message: self.claim.message().id,
+        }
+    }
+
+    fn live(
+        &self,
+        session: Session,
+        hop: &NextHop,
+        address: SocketAddr,
+        requirement: &Requirement,
+    ) -> Live {
+        let purpose = Purpose {
+            hop,
+            requirement,
+            domain: &self.claim.copy().lane.domain,
+            helo: &self.settings.hostname,
+            epoch: self.epoch,
+            now: self.now,
+        };
+        (self.on_contact)();
+        Live::new(session, purpose, address, self.observe)
+    }
 }
 
 /// A host for pass 2, and why it is spoken to in clear text.
@@ -189,13 +153,11 @@ impl<'a> Running<'a> {
     /// had never been: no host is blamed (decision 23).
     async fn over_kept(&mut self, kept: Option<Live>) {
         let Some(mut live) = kept else { return };
-        let planned = self.work.plan.iter().find(|(hop, _)| *hop == live.hop);
+        let port = live.address.port();
+        let planned =
+            self.work.plan.iter().find(|(hop, _)| hop.host == live.host && hop.port == port);
         let Some((_, requirement)) = planned else { return live.quit().await };
-        let clear = match &live.session {
-            Session::Clear(conn) => conn.clear_because(),
-            Session::Secured(_) => None,
-        };
-        if clear.is_some_and(|why| !self.may_go_clear(why)) {
+        if live.clear_because().is_some_and(|why| !self.may_go_clear(why)) {
             return live.quit().await;
         }
         if live.is_ready().await {
@@ -204,13 +166,19 @@ impl<'a> Running<'a> {
     }
 
     async fn pass_one(&mut self) {
+        let mut worst = Worst::default();
         for (hop, requirement) in self.work.plan {
             if self.is_over() {
                 return;
             }
-            let addresses = match self.addresses(hop).await {
+            if worst.leaves_out(hop) {
+                continue;
+            }
+            let found = destination::addresses(hop, self.work.resolver, self.work.settings).await;
+            let addresses = match found {
                 Ok(addresses) => addresses,
                 Err(failure) => {
+                    worst.learn(hop, &failure);
                     self.trial.failed(&hop.host, None, failure);
                     continue;
                 }
@@ -219,11 +187,36 @@ impl<'a> Running<'a> {
                 if self.is_over() || self.was_spoken_to(hop, address) {
                     break;
                 }
-                if self.one_host(hop, address, requirement).await {
+                if self.known_broken(hop, address, requirement) {
+                    continue;
+                }
+                if self.one_host(hop, address, requirement, &mut worst).await {
                     break;
                 }
             }
         }
+    }
+
+    /// Leaves a host whose handshake is known to fail for pass 2, where the message may
+    /// travel in clear text and no demand asks for more.
+    fn known_broken(
+        &mut self,
+        hop: &'a NextHop,
+        address: SocketAddr,
+        requirement: &'a Requirement,
+    ) -> bool {
+        let requirement = match requirement {
+            Requirement::Opportunistic(requirement) => requirement,
+            Requirement::Enforced(_) => return false,
+        };
+        let why = NoTls::HandshakeFailed;
+        let known = requirement.preference() == Preference::Try
+            && self.may_go_clear(why)
+            && self.work.broken_tls.is_broken(&hop.host, address.ip(), self.work.now);
+        if known {
+            self.candidates.push(Candidate { hop, address, requirement, why });
+        }
+        known
     }
 
     /// Whether a host has already answered about the message in this attempt.
@@ -242,21 +235,35 @@ impl<'a> Running<'a> {
         hop: &'a NextHop,
         address: SocketAddr,
         requirement: &'a Requirement,
+        worst: &mut Worst,
     ) -> bool {
-        match open(&self.work, hop, address, requirement).await {
+        match self.work.opener().open(hop, address, requirement).await {
             Opened::Ready(session) => {
-                let live = Live::new(*session, hop, address, &self.work);
+                let live = self.work.live(*session, hop, address, requirement);
+                if live.is_secured() {
+                    self.work.broken_tls.works(&hop.host, address.ip());
+                }
                 self.speak(live, requirement, false).await;
                 true
             }
             Opened::Failed { failure, clear } => {
-                let reached = failure.stage > Stage::Banner;
+                let reached = failure.stage > Stage::Banner || failure.why == Why::Loop;
+                self.note_broken(hop, address, &failure);
                 if let (Some(why), Requirement::Opportunistic(requirement)) = (clear, requirement) {
                     self.candidates.push(Candidate { hop, address, requirement, why });
                 }
+                worst.learn(hop, &failure);
                 self.trial.failed(&hop.host, Some(address.to_string()), failure);
                 reached
             }
+        }
+    }
+
+    /// Remembers a handshake that failed. A certificate that was judged is no broken TLS
+    /// (row B21).
+    fn note_broken(&self, hop: &NextHop, address: SocketAddr, failure: &Failure) {
+        if failure.stage == Stage::Tls {
+            self.work.broken_tls.failed(&hop.host, address.ip(), self.work.now);
         }
     }
 
@@ -269,7 +276,7 @@ impl<'a> Running<'a> {
             if !self.may_go_clear(why) {
                 continue;
             }
-            let greeted = match greet(&self.work, hop, address).await {
+            let greeted = match self.work.opener().greet(hop, address).await {
                 Ok(greeted) => greeted,
                 Err(failure) => {
                     self.trial.failed(&hop.host, Some(address.to_string()), failure);
@@ -277,8 +284,8 @@ impl<'a> Running<'a> {
                 }
             };
             let session = Session::Clear(greeted.stay_clear(why));
-            let live = Live::new(session, hop, address, &self.work);
             let requirement = Requirement::Opportunistic(requirement.clone());
+            let live = self.work.live(session, hop, address, &requirement);
             self.speak(live, &requirement, false).await;
         }
     }
@@ -375,9 +382,9 @@ impl<'a> Running<'a> {
     }
 
     fn record(&mut self, live: &Live, spoken: Spoken) {
-        let (tls, clear_because) = match &live.session {
-            Session::Clear(conn) => (None, conn.clear_because()),
-            Session::Secured(conn) => (conn.tls().map(TlsRecord::from), None),
+        let tls = match &live.session {
+            Session::Clear(_) => None,
+            Session::Secured(conn) => conn.tls().map(TlsRecord::from),
         };
         let mut said = vec![None; self.work.claim.copy().recipients.len()];
         for (index, what) in spoken.said {
@@ -386,192 +393,14 @@ impl<'a> Running<'a> {
             }
         }
         self.trial.conversed(HostTry {
-            host: live.hop.host.clone(),
+            host: live.host.clone(),
             address: Some(live.address.to_string()),
             tls,
-            clear_because,
+            clear_because: live.clear_because(),
             detail: spoken.detail,
             reports: live.extensions().dsn,
             said,
         });
-    }
-
-    /// The addresses of a host that may be connected to.
-    async fn addresses(&self, hop: &NextHop) -> Result<Vec<SocketAddr>, Failure> {
-        let found = match hop.host.parse::<IpAddr>() {
-            Ok(ip) => vec![ip],
-            Err(_) => self.work.resolver.addresses(&hop.host).await.map_err(|error| {
-                let failed = destination::lookup_failed(error);
-                Failure::new(LOOKUP, failed.why, failed.detail)
-            })?,
-        };
-        if found.is_empty() {
-            let detail = format!("{} has no address", hop.host);
-            return Err(Failure::new(LOOKUP, Why::NoMx, detail));
-        }
-        let mut barred = None;
-        let mut reachable = Vec::new();
-        for ip in found {
-            let address = SocketAddr::new(ip, hop.port);
-            match destination::may_reach(address, hop, self.work.settings) {
-                Ok(()) => reachable.push(address),
-                Err(why) => barred = Some((why, address)),
-            }
-        }
-        match barred {
-            Some((Barred::Ourselves, address)) if reachable.is_empty() => {
-                let detail = format!("{address} is a listener of this gateway");
-                Err(Failure::new(LOOKUP, Why::Loop, detail))
-            }
-            Some((Barred::Private, address)) if reachable.is_empty() => {
-                let detail = format!("{address} is a private address");
-                Err(Failure::new(LOOKUP, Why::AddressRefused, detail))
-            }
-            Some(_) | None => {
-                reachable.truncate(MOST_ADDRESSES);
-                Ok(reachable)
-            }
-        }
-    }
-}
-
-/// Whether a session is ready for mail.
-enum Opened {
-    Ready(Box<Session>),
-    Failed {
-        failure: Failure,
-        /// Why the host may be tried in clear text later, if the message allows it.
-        clear: Option<NoTls>,
-    },
-}
-
-impl Opened {
-    fn ready(session: Session) -> Self {
-        Self::Ready(Box::new(session))
-    }
-
-    const fn lost(failure: Failure) -> Self {
-        Self::Failed { failure, clear: None }
-    }
-}
-
-async fn greet(work: &Work<'_>, hop: &NextHop, address: SocketAddr) -> Result<Greeted, Failure> {
-    let target = Target { host: hop.host.clone(), address, source: None };
-    let dialed = dial::dial(target, &work.settings.timeouts).await?;
-    dialed.greet(&work.settings.hostname).await
-}
-
-/// Opens a session that is as good as the requirement wants it, or says why not.
-async fn open(
-    work: &Work<'_>,
-    hop: &NextHop,
-    address: SocketAddr,
-    requirement: &Requirement,
-) -> Opened {
-    let greeted = match greet(work, hop, address).await {
-        Ok(greeted) => greeted,
-        Err(failure) => return Opened::lost(failure),
-    };
-    match requirement {
-        Requirement::Opportunistic(may) if may.preference() == Preference::Plain => {
-            return Opened::ready(Session::Clear(greeted.stay_clear(NoTls::LevelPlain)));
-        }
-        Requirement::Opportunistic(_) | Requirement::Enforced(_) => {}
-    }
-    if !greeted.extensions().starttls {
-        if greeted.extensions().starttls_overwritten {
-            let message = work.claim.message().id;
-            tracing::warn!(%message, host = hop.host, %address, "STARTTLS seems to have been written over on the way");
-            work.observe.starttls_stripped(message, &hop.host, address);
-        }
-        return without_tls(work, greeted, requirement, None).await;
-    }
-    let failure = match greeted.starttls().await {
-        Ok(StartTls::Refused(greeted, reply)) => {
-            return without_tls(work, greeted, requirement, Some(reply)).await;
-        }
-        Ok(StartTls::Ready(ready)) => match ready.handshake(work.connector, requirement).await {
-            Ok(conn) => return Opened::ready(Session::Secured(conn)),
-            Err(failure) => failure,
-        },
-        Err(failure) => failure,
-    };
-    let clear = failure.is_failed_handshake().then_some(NoTls::HandshakeFailed);
-    Opened::Failed { failure, clear }
-}
-
-/// A host that gives no TLS, and whose session is in a state that both sides know.
-async fn without_tls(
-    work: &Work<'_>,
-    greeted: Greeted,
-    requirement: &Requirement,
-    refusal: Option<Response>,
-) -> Opened {
-    let settings = work.settings.opportunistic;
-    let why = if refusal.is_some() { NoTls::Refused } else { NoTls::NotOffered };
-    let put_off =
-        refusal.as_ref().is_some_and(Response::is_transient) && settings.on_454 == TryOn454::Defer;
-    match requirement {
-        Requirement::Enforced(_) => {}
-        Requirement::Opportunistic(_) if put_off => {}
-        Requirement::Opportunistic(_) => match settings.prefer_tls {
-            PreferTls::SamePreference => {
-                return Opened::ready(Session::Clear(greeted.stay_clear(why)));
-            }
-            PreferTls::AnyMx => {
-                greeted.quit().await;
-                return Opened::Failed { failure: no_tls(refusal), clear: Some(why) };
-            }
-        },
-    }
-    greeted.quit().await;
-    Opened::lost(no_tls(refusal))
-}
-
-fn no_tls(refusal: Option<Response>) -> Failure {
-    match refusal {
-        Some(reply) => Failure::replied(Stage::Starttls, Why::StartTlsRefused, reply),
-        None => Failure::new(Stage::Ehlo, Why::StartTlsNotOffered, ""),
-    }
-}
-
-/// Carries a letter over a session, if the session may carry it. This is the last
-/// guard (row J15): an enforced message on a clear session has no permit to get.
-async fn carry(session: &mut Session, requirement: &Requirement, letter: Letter<'_>) -> Spoken {
-    match (requirement, session) {
-        (Requirement::Opportunistic(requirement), Session::Clear(conn)) => {
-            let job = Job::new(requirement.clone(), letter);
-            converse::transmit(conn.admit(&job), job.message()).await
-        }
-        (Requirement::Opportunistic(requirement), Session::Secured(conn)) => {
-            let job = Job::new(requirement.clone(), letter);
-            converse::transmit(conn.admit(&job), job.message()).await
-        }
-        (Requirement::Enforced(requirement), Session::Secured(conn)) => {
-            let job = Job::new(requirement.clone(), letter);
-            match conn.admit_enforced(&job) {
-                Ok(permit) => converse::transmit(permit, job.message()).await,
-                Err(shortfall) => tripped(job.message(), &shortfall.to_string()),
-            }
-        }
-        (Requirement::Enforced(_), Session::Clear(_)) => {
-            tripped(&letter, "an enforced message was about to be sent in clear text")
-        }
-    }
-}
-
-fn tripped(letter: &Letter<'_>, detail: &str) -> Spoken {
-    tracing::error!(
-        message = %letter.claim.message().id,
-        lane = ?letter.claim.copy().lane,
-        detail,
-        "guard tripped: nothing was sent"
-    );
-    let said = Said::waits(Stage::Plan, Why::GuardTripped, None);
-    Spoken {
-        said: letter.recipients.iter().map(|(index, _)| (*index, said.clone())).collect(),
-        detail: Some(detail.to_owned()),
-        session: Afterwards::Lost,
     }
 }
 

@@ -1,9 +1,13 @@
 //! Where a lane's mail goes: the hosts of a destination, in the order in which
-//! they are tried. A look-up that failed is not one that found nothing.
+//! they are tried. A look-up that failed is not one that found nothing, and this
+//! gateway itself is never among the hosts.
 
 use std::net::{IpAddr, SocketAddr};
 
-use gatepost_net::dns::{LookupError, MxAnswer, MxHost, Resolver};
+use gatepost_net::{
+    dns::{LookupError, MxAnswer, MxHost, Resolver},
+    failure::Failure,
+};
 use gatepost_policy::{
     direction::Direction,
     evidence::{Stage, Why},
@@ -67,7 +71,11 @@ pub(crate) async fn find(
                 return Destination::Hosts(routes);
             }
         }
-        Direction::Outbound => {}
+        Direction::Outbound => {
+            if let Some(smart_host) = snapshot.smart_host(&lane.domain) {
+                return Destination::Hosts(vec![smart_host.next_hop()]);
+            }
+        }
     }
     by_mx(name, settings, resolver, luck).await
 }
@@ -173,6 +181,79 @@ fn trimmed(name: &str) -> &str {
 
 fn same_name(a: &str, b: &str) -> bool {
     trimmed(a).eq_ignore_ascii_case(trimmed(b))
+}
+
+/// The addresses of a host that may be connected to, in the order in which they are tried.
+///
+/// # Errors
+/// Why there is none: the look-up failed, there is no address, or none that mail is sent to.
+pub(crate) async fn addresses(
+    hop: &NextHop,
+    resolver: &dyn Resolver,
+    settings: &DeliverySettings,
+) -> Result<Vec<SocketAddr>, Failure> {
+    let found = match hop.host.parse::<IpAddr>() {
+        Ok(ip) => vec![ip],
+        Err(_) => resolver.addresses(&hop.host).await.map_err(|error| {
+            let failed = lookup_failed(error);
+            Failure::new(LOOKUP, failed.why, failed.detail)
+        })?,
+    };
+    if found.is_empty() {
+        let detail = format!("{} has no address", hop.host);
+        return Err(Failure::new(LOOKUP, Why::NoMx, detail));
+    }
+    let mut barred = None;
+    let mut reachable = Vec::new();
+    for ip in found {
+        let address = SocketAddr::new(ip, hop.port);
+        match may_reach(address, hop, settings) {
+            Ok(()) => reachable.push(address),
+            // One address of ours makes the host ourselves, whatever others it has.
+            Err(Barred::Ourselves) => return Err(is_ourselves(address)),
+            Err(Barred::Private) => barred = Some(address),
+        }
+    }
+    match barred {
+        Some(address) if reachable.is_empty() => {
+            let detail = format!("{address} is a private address");
+            Err(Failure::new(LOOKUP, Why::AddressRefused, detail))
+        }
+        Some(_) | None => {
+            reachable.truncate(MOST_ADDRESSES);
+            Ok(reachable)
+        }
+    }
+}
+
+/// The failure of a host that turned out to be this gateway.
+pub(crate) fn is_ourselves(address: SocketAddr) -> Failure {
+    Failure::new(LOOKUP, Why::Loop, format!("{address} is a listener of this gateway"))
+}
+
+/// The preference from which on hosts are left out because one of them is this
+/// gateway: only better ones count (RFC 5321 section 5.1).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Worst(Option<u16>);
+
+impl Worst {
+    /// A host turned out to be this gateway. Routes and smart hosts have no preference
+    /// among each other.
+    pub(crate) fn learn(&mut self, hop: &NextHop, failure: &Failure) {
+        if failure.why == Why::Loop && hop.route_level.is_none() {
+            self.0 = Some(self.0.map_or(hop.preference, |known| known.min(hop.preference)));
+        }
+    }
+
+    /// Whether a host is not tried.
+    pub(crate) fn leaves_out(self, hop: &NextHop) -> bool {
+        hop.route_level.is_none() && self.0.is_some_and(|ours| hop.preference >= ours)
+    }
+}
+
+/// Whether a listener of ours is on this port of every address of this machine.
+pub(crate) fn listens_everywhere(port: u16, settings: &DeliverySettings) -> bool {
+    settings.own_listeners.iter().any(|own| own.port() == port && own.ip().is_unspecified())
 }
 
 /// Why an address is not connected to.

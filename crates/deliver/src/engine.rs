@@ -1,9 +1,10 @@
 //! The delivery engine: staffs every lane that has mail due with workers.
 //!
-//! A worker owns at most one session and pulls the next message of its lane
-//! itself, so a session only ever carries mail of one destination with one set of
-//! demands, and the gate is asked again for each message. A session is given up
-//! when the policy or the settings change, since it was opened under the old ones.
+//! A worker owns at most one session and pulls the next message of its lane itself;
+//! a session without mail waits in the pool for whoever may use it. A lane whose
+//! hosts have not answered yet has one worker, so that neither a thousand messages
+//! nor silence costs more than a probe. A session is given up when the policy or the
+//! settings change, since it was opened under the old ones.
 
 use std::{
     collections::HashMap,
@@ -11,20 +12,50 @@ use std::{
     time::Duration,
 };
 
+use gatepost_net::tls::Connector;
+use gatepost_policy::{
+    evidence::Attempt,
+    snapshot::Snapshot,
+    tls::{NextHop, Requirement},
+};
 use gatepost_store::{Lane, Ready};
+use gatepost_wire::{address::AddressDomain, timestamp::Timestamp};
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{parts::Parts, worker};
+use crate::{
+    backoff::{self, Backoff, Failed},
+    broken_tls::BrokenTls,
+    luck,
+    parts::Parts,
+    pool::{Moment, Pool, Unfit},
+    session::{Live, Place},
+    settings::DeliverySettings,
+    worker,
+};
 
 /// The delivery engine.
 pub struct Engine {
     pub(crate) parts: Parts,
     payroll: Mutex<Payroll>,
-    /// A worker ended, so that a lane may be short of one.
+    /// A worker ended, or a lane was found to work, so that a lane may be short of one.
     vacancy: Notify,
+    /// The terms that hold, as they were seen last.
+    terms: Mutex<Option<Terms>>,
+    pub(crate) pool: Pool,
+    pub(crate) broken_tls: BrokenTls,
+    pub(crate) backoff: Backoff,
     pub(crate) tracker: TaskTracker,
     pub(crate) stop: CancellationToken,
+}
+
+/// What an attempt is made under. As long as all of it is the same, so is the epoch.
+#[derive(Clone)]
+pub(crate) struct Terms {
+    pub snapshot: Arc<Snapshot>,
+    pub settings: Arc<DeliverySettings>,
+    pub connector: Arc<Connector>,
+    pub epoch: u64,
 }
 
 /// Every worker there is.
@@ -39,25 +70,40 @@ struct Payroll {
 #[derive(Default)]
 struct Staff {
     workers: usize,
-    /// Workers that hold an idle session and wait for mail.
+    /// Workers that had a session and wait for mail.
     waiting: usize,
+    /// A host was reached since the lane was last empty or failed.
+    works: bool,
     bell: Arc<Notify>,
 }
 
 /// Messages that one worker should find waiting before another is added.
 const PER_WORKER: usize = 4;
+/// How often idle sessions are looked through.
+const TIDY: Duration = Duration::from_secs(1);
 /// How long the engine looks away when nothing is due.
 const IDLE: Duration = Duration::from_secs(3600);
 
 impl Engine {
     /// An engine whose workers run on `tracker` until `stop` is cancelled.
     pub fn new(parts: Parts, tracker: TaskTracker, stop: CancellationToken) -> Arc<Self> {
-        Arc::new(Self { parts, payroll: Mutex::default(), vacancy: Notify::new(), tracker, stop })
+        Arc::new(Self {
+            parts,
+            payroll: Mutex::default(),
+            vacancy: Notify::new(),
+            terms: Mutex::default(),
+            pool: Pool::default(),
+            broken_tls: BrokenTls::default(),
+            backoff: Backoff::default(),
+            tracker,
+            stop,
+        })
     }
 
     /// Runs until stopped. Attempts in hand are finished by their workers, which the
     /// tracker knows.
     pub async fn run(self: Arc<Self>) {
+        self.tracker.spawn(Arc::clone(&self).tidy());
         while !self.stop.is_cancelled() {
             let now = self.parts.clock.now();
             for ready in self.parts.dispatch.ready(now) {
@@ -77,14 +123,21 @@ impl Engine {
     /// Brings a lane's workers up to what its mail deserves.
     fn staff(self: &Arc<Self>, ready: &Ready) {
         let limits = self.parts.settings.load().limits;
-        let wanted = ready.count.div_ceil(PER_WORKER).min(limits.per_site.max(1));
+        let connections = limits.connections.max(1);
         let mut payroll = self.payroll();
         let Payroll { lanes, workers } = &mut *payroll;
         let staff = lanes.entry(ready.lane.clone()).or_default();
         for _ in 0..staff.waiting.min(ready.count) {
             staff.bell.notify_one();
         }
-        while staff.workers < wanted && *workers < limits.connections.max(1) {
+        let most = if staff.works { limits.per_site.max(1) } else { 1 };
+        let wanted = ready.count.div_ceil(PER_WORKER).min(most);
+        while staff.workers < wanted && *workers < connections {
+            if workers.saturating_add(self.pool.len()) >= connections
+                && let Some(live) = self.pool.longest_idle()
+            {
+                self.close(live);
+            }
             staff.workers += 1;
             *workers += 1;
             self.hire(ready.lane.clone());
@@ -92,6 +145,123 @@ impl Engine {
         if staff.workers == 0 {
             lanes.remove(&ready.lane);
         }
+    }
+
+    /// What holds now. A change begins a new epoch, in which nothing that was seen or
+    /// opened before counts.
+    pub(crate) fn terms(&self) -> Terms {
+        let mut last = self.terms.lock().unwrap_or_else(PoisonError::into_inner);
+        let Parts { snapshot, settings, connector, .. } = &self.parts;
+        let (snapshot, settings, connector) =
+            (snapshot.load_full(), settings.load_full(), connector.load_full());
+        if let Some(terms) = &*last
+            && Arc::ptr_eq(&terms.snapshot, &snapshot)
+            && Arc::ptr_eq(&terms.settings, &settings)
+            && Arc::ptr_eq(&terms.connector, &connector)
+        {
+            return terms.clone();
+        }
+        let epoch = last.as_ref().map_or(0, |terms| terms.epoch.wrapping_add(1));
+        let terms = Terms { snapshot, settings, connector, epoch };
+        *last = Some(terms.clone());
+        self.backoff.forget();
+        terms
+    }
+
+    pub(crate) fn moment(&self, epoch: u64) -> Moment {
+        let clock = &self.parts.clock;
+        Moment { monotonic: clock.monotonic(), wall: clock.now(), epoch }
+    }
+
+    /// Keeps a session for the next message that may use it.
+    pub(crate) fn keep(&self, live: Live) {
+        self.pool.put(live, self.parts.clock.monotonic());
+    }
+
+    /// Says goodbye to a session, without waiting for it.
+    pub(crate) fn close(&self, live: Live) {
+        self.tracker.spawn(live.quit());
+    }
+
+    /// Closes a session that must not be used any more.
+    pub(crate) fn give_up(&self, live: Live, why: Unfit) {
+        self.parts.observe.session_given_up(why.word());
+        self.close(live);
+    }
+
+    /// An idle session to one of the hosts of a plan, in the plan's order.
+    pub(crate) async fn idle_session(
+        &self,
+        plan: &[(NextHop, Requirement)],
+        domain: &AddressDomain,
+        terms: &Terms,
+    ) -> Option<Live> {
+        if self.pool.len() == 0 {
+            return None;
+        }
+        for (hop, requirement) in plan {
+            let helo = &terms.settings.hostname;
+            for place in Place::candidates(hop, requirement, domain, helo) {
+                loop {
+                    let (found, stale) = self.pool.take(&place, self.moment(terms.epoch));
+                    for (live, why) in stale {
+                        self.give_up(live, why);
+                    }
+                    let Some(mut live) = found else { break };
+                    if live.is_ready().await {
+                        return Some(live);
+                    }
+                    self.parts.observe.session_given_up("closed");
+                }
+            }
+        }
+        None
+    }
+
+    /// Closes idle sessions in time, and all of them at the end.
+    async fn tidy(self: Arc<Self>) {
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => break,
+                () = tokio::time::sleep(TIDY) => {}
+            }
+            if self.pool.len() > 0 {
+                let epoch = self.terms().epoch;
+                for (live, why) in self.pool.stale(self.moment(epoch)) {
+                    self.give_up(live, why);
+                }
+            }
+        }
+        // Workers that are under way put nothing back: they close what they have.
+        for live in self.pool.drain() {
+            self.close(live);
+        }
+    }
+
+    /// A host of a lane was reached: the lane may have all the workers that it deserves.
+    pub(crate) fn host_works(&self, lane: &Lane) {
+        self.backoff.works(lane);
+        let mut payroll = self.payroll();
+        let staff = payroll.lanes.get_mut(lane);
+        if let Some(staff) = staff.filter(|staff| !staff.works) {
+            staff.works = true;
+            drop(payroll);
+            self.vacancy.notify_one();
+        }
+    }
+
+    /// Learns from an attempt that made connections whether the lane's hosts can be used.
+    pub(crate) fn learn(&self, lane: &Lane, began: Timestamp, attempt: &Attempt, terms: &Terms) {
+        if !backoff::is_about_hosts(attempt) {
+            return;
+        }
+        if let Some(staff) = self.payroll().lanes.get_mut(lane) {
+            staff.works = false;
+        }
+        let now = self.parts.clock.now();
+        let luck = luck::mix(now.millis().unsigned_abs(), lane.domain.key().as_bytes());
+        let schedule = &terms.settings.schedule;
+        self.backoff.failed(lane, began, &Failed { attempt, now, schedule, luck });
     }
 
     fn payroll(&self) -> MutexGuard<'_, Payroll> {
@@ -117,7 +287,7 @@ impl Engine {
         });
     }
 
-    /// Waits for mail in a lane, with an idle session. `false`: close the session.
+    /// Waits for mail in a lane whose session is in the pool. `false`: no mail came.
     pub(crate) async fn wait_for_mail(&self, lane: &Lane, patience: Duration) -> bool {
         let bell = {
             let mut payroll = self.payroll();

@@ -15,6 +15,7 @@ use gatepost_store::{Claim, Outcome, QueuedRecipient};
 use gatepost_wire::timestamp::Timestamp;
 
 use crate::{
+    backoff::Setback,
     destination::Nowhere,
     luck,
     settings::{DeliverySettings, EnforcedFailure},
@@ -24,9 +25,11 @@ use crate::{
 /// What is known when an attempt has ended.
 pub(crate) enum Seen<'a> {
     /// Hosts were tried.
-    Hosts { trial: &'a Trial, plan: &'a [(NextHop, Requirement)] },
+    Hosts { trial: &'a Trial, plan: &'a [(NextHop, Requirement)], began: Timestamp },
     /// There was no host to try.
     Nowhere(&'a Nowhere),
+    /// No host of the lane could be used a short while ago, so none was tried.
+    SetBack(&'a Setback),
     /// A rule refused the recipient after the message was taken; the rule's reply.
     Report { reply: &'a str },
 }
@@ -36,7 +39,15 @@ impl Seen<'_> {
     pub(crate) fn relayed(&self) -> Vec<usize> {
         match self {
             Self::Hosts { trial, .. } => trial.relayed(),
-            Self::Nowhere(_) | Self::Report { .. } => Vec::new(),
+            Self::Nowhere(_) | Self::SetBack(_) | Self::Report { .. } => Vec::new(),
+        }
+    }
+
+    /// When the attempt began, where it made connections.
+    pub(crate) const fn began(&self) -> Option<Timestamp> {
+        match self {
+            Self::Hosts { began, .. } => Some(*began),
+            Self::Nowhere(_) | Self::SetBack(_) | Self::Report { .. } => None,
         }
     }
 }
@@ -57,6 +68,8 @@ struct Trouble {
     permanent: bool,
     /// TLS was demanded and could not be had.
     for_tls: bool,
+    /// When it makes sense to try again, where that is known.
+    not_before: Option<Timestamp>,
 }
 
 impl Ended<'_> {
@@ -70,13 +83,41 @@ impl Ended<'_> {
                     status: nowhere.status.to_owned(),
                     permanent: nowhere.permanent,
                     for_tls: false,
+                    not_before: None,
                 };
                 let mut attempt = self.evidence(recipient, None);
                 attempt.reply = None;
                 self.decide(trouble, attempt, recipient)
             }
+            Seen::SetBack(setback) => self.set_back(setback, recipient),
             Seen::Hosts { trial, .. } => self.tried(trial, index, recipient),
         }
+    }
+
+    /// With what the last probe of the lane saw, and due again when the next one is.
+    fn set_back(&self, setback: &Setback, recipient: &QueuedRecipient) -> Outcome {
+        let seen = &setback.attempt;
+        let why = seen.why.unwrap_or(Why::DnsFail);
+        let stage = seen.tries.iter().map(|one| one.stage).max().unwrap_or(Stage::Dns);
+        let trouble = Trouble {
+            why,
+            status: seen.status.clone(),
+            permanent: false,
+            for_tls: seen.level.is_enforced() && is_about_tls(stage, why),
+            not_before: Some(setback.until),
+        };
+        let mut attempt = self.evidence(recipient, None);
+        if seen.level > attempt.level {
+            // The way to the host demanded more than the message.
+            attempt.level = seen.level;
+            attempt.decided_by = seen.decided_by.clone();
+        }
+        attempt.host.clone_from(&seen.host);
+        attempt.address.clone_from(&seen.address);
+        attempt.reply.clone_from(&seen.reply);
+        attempt.tries.clone_from(&seen.tries);
+        attempt.learned_from = Some(seen.message);
+        self.decide(trouble, attempt, recipient)
     }
 
     fn tried(&self, trial: &Trial, index: usize, recipient: &QueuedRecipient) -> Outcome {
@@ -86,6 +127,7 @@ impl Ended<'_> {
                 status: Why::DnsFail.status().to_owned(),
                 permanent: false,
                 for_tls: false,
+                not_before: None,
             };
             return self.decide(trouble, self.evidence(recipient, None), recipient);
         };
@@ -105,6 +147,7 @@ impl Ended<'_> {
                     status: reply.status.clone(),
                     permanent: true,
                     for_tls: false,
+                    not_before: None,
                 }
             }
             Said::Waits { stage, why, status, reply } => {
@@ -114,6 +157,7 @@ impl Ended<'_> {
                     status: status.clone(),
                     permanent: is_hopeless(trial, index),
                     for_tls: enforced && is_about_tls(*stage, *why),
+                    not_before: None,
                 }
             }
         };
@@ -125,7 +169,7 @@ impl Ended<'_> {
             Seen::Hosts { plan, .. } => {
                 plan.iter().any(|(hop, requirement)| is_at(host, hop) && requirement.is_enforced())
             }
-            Seen::Nowhere(_) | Seen::Report { .. } => false,
+            Seen::Nowhere(_) | Seen::SetBack(_) | Seen::Report { .. } => false,
         }
     }
 
@@ -135,7 +179,7 @@ impl Ended<'_> {
         mut attempt: Attempt,
         recipient: &QueuedRecipient,
     ) -> Outcome {
-        let Trouble { why, status, permanent, for_tls } = trouble;
+        let Trouble { why, status, permanent, for_tls, not_before } = trouble;
         attempt.why = Some(why);
         attempt.status = status;
         if permanent {
@@ -155,6 +199,7 @@ impl Ended<'_> {
             luck::mix(self.now.millis().unsigned_abs(), recipient.entry.to_string().as_bytes());
         let attempts = recipient.attempts.saturating_add(1);
         let next = self.settings.schedule.next(attempts, self.now, seed);
+        let next = not_before.unwrap_or(next);
         // The last attempt falls on the end of the lifetime, not an hour behind it.
         let soonest = self.now.plus(Duration::from_millis(1));
         attempt.outcome = Ending::Deferred;
@@ -179,9 +224,9 @@ impl Ended<'_> {
         let demands = match (self.seen, host) {
             (Seen::Hosts { plan, .. }, Some(host)) => {
                 let at = plan.iter().find(|(hop, _)| is_at(host, hop));
-                at.map_or(self.claim.copy().demands.as_slice(), |(_, at)| at.demands())
+                at.map_or_else(|| self.claim.copy().demands.as_slice(), |(_, at)| at.demands())
             }
-            (Seen::Hosts { .. } | Seen::Nowhere(_) | Seen::Report { .. }, _) => {
+            (Seen::Hosts { .. } | Seen::Nowhere(_) | Seen::SetBack(_) | Seen::Report { .. }, _) => {
                 self.claim.copy().demands.as_slice()
             }
         };
@@ -201,6 +246,7 @@ impl Ended<'_> {
             reply: None,
             status: String::new(),
             tries: Vec::new(),
+            learned_from: None,
         }
     }
 }

@@ -7,25 +7,31 @@
 //! ends in a settlement for every recipient, with its evidence.
 
 mod attempt;
+mod backoff;
+mod broken_tls;
 mod converse;
 mod destination;
 mod dsn;
 mod engine;
+mod guard;
 mod judge;
 mod luck;
 mod notice;
 mod observe;
+mod open;
 mod parts;
+mod pool;
 pub mod probe;
 #[cfg(test)]
 mod samples;
+mod session;
 mod settings;
 mod trial;
 mod worker;
 
 pub use engine::Engine;
 pub use observe::Observe;
-pub use parts::Parts;
+pub use parts::{Parts, Secrets};
 pub use settings::{
     DeliverySettings, EnforcedFailure, Limits, PreferTls, PrivateAddresses, TryFallback, TryOn454,
     TrySettings,

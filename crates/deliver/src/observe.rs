@@ -12,6 +12,9 @@ pub trait Observe: std::fmt::Debug + Send + Sync {
     /// An SMTP session to a remote site began (`1`) or ended (`-1`).
     fn sessions(&self, change: i64);
 
+    /// A kept session was not used any more: `idle`, `age`, `epoch`, `certificate`, `closed`.
+    fn session_given_up(&self, why: &'static str);
+
     /// A host answered EHLO with a keyword that looks like STARTTLS written over on
     /// the way (row B26). It is treated as a host without STARTTLS.
     fn starttls_stripped(&self, message: MessageId, host: &str, address: SocketAddr);

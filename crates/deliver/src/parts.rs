@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use gatepost_net::{dns::Resolver, tls::Connector};
+use gatepost_net::{auth::Password, dns::Resolver, tls::Connector};
 use gatepost_policy::snapshot::Snapshot;
 use gatepost_store::{Clock, Dispatch, Enqueue};
 
@@ -28,4 +28,16 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Who keeps count.
     pub observe: Arc<dyn Observe>,
+    /// Passwords for logins at smart hosts.
+    pub secrets: Arc<dyn Secrets>,
+}
+
+/// Where passwords are kept. They are asked for at each login, so that a changed one
+/// is used at once.
+pub trait Secrets: Send + Sync {
+    /// The password in a file that the policy names.
+    ///
+    /// # Errors
+    /// What is wrong with the file, for people. The message waits with 4.3.5.
+    fn password(&self, file: &str) -> Result<Password, String>;
 }

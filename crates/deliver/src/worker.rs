@@ -3,24 +3,25 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gatepost_net::tls::Connector;
 use gatepost_policy::{
     evidence::Why,
-    snapshot::Snapshot,
     tls::{self, NextHop, PlanInput, Requirement},
 };
-use gatepost_wire::timestamp::Timestamp;
 use gatepost_store::{Claim, Fate, Lane, Outcome, Settlement};
+use gatepost_wire::timestamp::Timestamp;
 use tokio::sync::Semaphore;
 
 use crate::{
-    attempt::{self, Live, Ran, Work},
+    attempt::{self, Ran, Work},
+    backoff::Setback,
     destination::{self, Destination, Nowhere},
-    engine::Engine,
+    engine::{Engine, Terms},
     judge::{Ended, Seen},
     luck,
     notice::{self, Case},
-    settings::{DeliverySettings, LINGER},
+    pool,
+    session::Live,
+    settings::LINGER,
 };
 
 /// Settlements of one worker that may be on their way to the disk while it goes on.
@@ -35,40 +36,31 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// What a worker found out for its lane, as long as policy and settings are the same.
 struct Outlook {
-    snapshot: Arc<Snapshot>,
-    settings: Arc<DeliverySettings>,
-    connector: Arc<Connector>,
+    terms: Terms,
     destination: Destination,
     taken: Duration,
 }
 
 impl Outlook {
-    async fn take(engine: &Engine, lane: &Lane) -> Self {
+    async fn take(engine: &Engine, lane: &Lane, terms: Terms) -> Self {
         let parts = &engine.parts;
-        let snapshot = parts.snapshot.load_full();
-        let settings = parts.settings.load_full();
-        let connector = parts.connector.load_full();
         let now = parts.clock.now();
         let seed = luck::mix(now.millis().unsigned_abs(), lane.domain.key().as_bytes());
+        let Terms { snapshot, settings, .. } = &terms;
         let destination =
-            destination::find(lane, &snapshot, &settings, parts.resolver.as_ref(), seed).await;
+            destination::find(lane, snapshot, settings, parts.resolver.as_ref(), seed).await;
         let taken = parts.clock.monotonic();
-        Self { snapshot, settings, connector, destination, taken }
+        Self { terms, destination, taken }
     }
 
-    fn is_current(&self, engine: &Engine) -> bool {
-        let parts = &engine.parts;
-        let age = parts.clock.monotonic().saturating_sub(self.taken);
+    fn is_current(&self, engine: &Engine, terms: &Terms) -> bool {
+        let age = engine.parts.clock.monotonic().saturating_sub(self.taken);
         let found = match &self.destination {
             Destination::Hosts(_) => true,
             // That there is no host is asked again for each message.
             Destination::Nowhere(_) => false,
         };
-        found
-            && age < OUTLOOK
-            && Arc::ptr_eq(&self.snapshot, &parts.snapshot.load())
-            && Arc::ptr_eq(&self.settings, &parts.settings.load())
-            && Arc::ptr_eq(&self.connector, &parts.connector.load())
+        found && age < OUTLOOK && self.terms.epoch == terms.epoch
     }
 }
 
@@ -79,29 +71,45 @@ pub(crate) async fn run(engine: &Arc<Engine>, lane: &Lane) {
     let mut live: Option<Live> = None;
     while !engine.stop.is_cancelled() {
         let Some(claim) = next(engine, lane).await else {
-            if live.is_some() && engine.wait_for_mail(lane, LINGER).await {
+            // Whoever gets mail first may have the session meanwhile.
+            let used = live.take().map(|live| engine.keep(live));
+            if used.is_some() && engine.wait_for_mail(lane, LINGER).await {
                 continue;
             }
             break;
         };
-        let view = match outlook.take().filter(|view| view.is_current(engine)) {
+        let terms = engine.terms();
+        if let Some(setback) = held_back(engine, lane, &claim) {
+            let settlement = settle(engine, &terms, claim, &Seen::SetBack(&setback)).await;
+            write_down(engine, settlement, &unsettled).await;
+            continue;
+        }
+        let view = match outlook.take().filter(|view| view.is_current(engine, &terms)) {
             Some(view) => view,
-            None => {
-                quit(live.take()).await;
-                Outlook::take(engine, lane).await
-            }
+            None => Outlook::take(engine, lane, terms).await,
         };
-        let (settlement, left) = deliver(engine, &view, claim, live.take()).await;
-        live = reusable(left, &view.settings).await;
+        let kept = live.take().and_then(|live| reusable(engine, live, &view.terms));
+        let (settlement, left) = deliver(engine, &view, claim, kept).await;
+        live = left;
         outlook = Some(view);
         if let Some(settlement) = settlement {
             write_down(engine, settlement, &unsettled).await;
         }
     }
     if let Some(live) = live {
-        // The place in the lane is free at once, however long the host takes to say goodbye.
-        engine.tracker.spawn(live.quit());
+        engine.close(live);
     }
+}
+
+/// Why a message makes no connection now: the hosts of its lane could not be used a
+/// short while ago. What has no need of hosts is not held back.
+fn held_back(engine: &Engine, lane: &Lane, claim: &Claim) -> Option<Arc<Setback>> {
+    match claim.copy().fate {
+        Fate::Deliver => {}
+        Fate::Report { .. } | Fate::Returned { .. } => return None,
+    }
+    let asked = claim.copy().recipients.iter().filter_map(|recipient| recipient.asked).max();
+    engine.backoff.holds(lane, engine.parts.clock.now(), asked)
 }
 
 async fn next(engine: &Engine, lane: &Lane) -> Option<Claim> {
@@ -130,18 +138,17 @@ pub(crate) async fn pause(engine: &Engine) {
 }
 
 /// Keeps a session while it may carry more.
-async fn reusable(live: Option<Live>, settings: &DeliverySettings) -> Option<Live> {
-    let live = live?;
-    if live.carried < settings.limits.messages_per_connection {
-        return Some(live);
+fn reusable(engine: &Engine, live: Live, terms: &Terms) -> Option<Live> {
+    if live.carried >= terms.settings.limits.messages_per_connection {
+        engine.close(live);
+        return None;
     }
-    live.quit().await;
-    None
-}
-
-async fn quit(live: Option<Live>) {
-    if let Some(live) = live {
-        live.quit().await;
+    match pool::unfit(&live, engine.moment(terms.epoch)) {
+        None => Some(live),
+        Some(why) => {
+            engine.give_up(live, why);
+            None
+        }
     }
 }
 
@@ -155,41 +162,59 @@ async fn deliver(
 ) -> (Option<Settlement>, Option<Live>) {
     if let Fate::Report { reply } = &claim.copy().fate {
         let reply = reply.clone();
-        return (Some(settle(engine, view, claim, &Seen::Report { reply: &reply }).await), live);
+        return (
+            Some(settle(engine, &view.terms, claim, &Seen::Report { reply: &reply }).await),
+            live,
+        );
     }
     if let Fate::Returned { by: _, reason } = &claim.copy().fate {
         let reason = reason.as_deref().unwrap_or("no reason given");
         let reply = format!("550 5.7.1 returned by an administrator: {reason}");
-        return (Some(settle(engine, view, claim, &Seen::Report { reply: &reply }).await), live);
+        return (
+            Some(settle(engine, &view.terms, claim, &Seen::Report { reply: &reply }).await),
+            live,
+        );
     }
     let hosts = match &view.destination {
         Destination::Hosts(hosts) => hosts,
         Destination::Nowhere(nowhere) => {
-            return (Some(settle(engine, view, claim, &Seen::Nowhere(nowhere)).await), live);
+            return (Some(settle(engine, &view.terms, claim, &Seen::Nowhere(nowhere)).await), live);
         }
     };
     let plan = match plan(&claim, view, hosts, engine.parts.clock.now()) {
         Ok(plan) => plan,
         Err(broken) => {
-            return (Some(settle(engine, view, claim, &Seen::Nowhere(&broken)).await), live);
+            return (Some(settle(engine, &view.terms, claim, &Seen::Nowhere(&broken)).await), live);
         }
     };
+    let Terms { settings, connector, epoch, .. } = &view.terms;
+    let lane = &claim.copy().lane;
+    let live = match live {
+        Some(live) => Some(live),
+        None => engine.idle_session(&plan, &lane.domain, &view.terms).await,
+    };
+    let began = engine.parts.clock.now();
     let work = Work {
         claim: &claim,
         dispatch: engine.parts.dispatch.as_ref(),
         resolver: engine.parts.resolver.as_ref(),
-        connector: &view.connector,
-        settings: &view.settings,
+        connector,
+        settings,
+        secrets: engine.parts.secrets.as_ref(),
         observe: &engine.parts.observe,
+        broken_tls: &engine.broken_tls,
+        on_contact: &|| engine.host_works(lane),
         plan: &plan,
+        epoch: *epoch,
+        now: engine.parts.clock.monotonic(),
     };
     let Ran { trial, live, damaged } = attempt::run(work, live).await;
     if damaged {
         engine.parts.dispatch.release(claim);
         return (None, live);
     }
-    let seen = Seen::Hosts { trial: &trial, plan: &plan };
-    (Some(settle(engine, view, claim, &seen).await), live)
+    let seen = Seen::Hosts { trial: &trial, plan: &plan, began };
+    (Some(settle(engine, &view.terms, claim, &seen).await), live)
 }
 
 /// The requirement for each host. A demand that cannot be judged makes the message
@@ -203,10 +228,10 @@ fn plan(
     let copy = claim.copy();
     let input = PlanInput {
         demands: &copy.demands,
-        unknown: view.snapshot.tls.unknown,
+        unknown: view.terms.snapshot.tls.unknown,
         hosts,
         domain: &copy.lane.domain,
-        policies: &view.snapshot.tls_policies,
+        policies: &view.terms.snapshot.tls_policies,
         now,
     };
     tls::plan(input).map(|plan| plan.attempts).map_err(|broken| Nowhere {
@@ -218,10 +243,10 @@ fn plan(
 }
 
 /// Judges every recipient, and adds the reports that are due.
-async fn settle(engine: &Engine, view: &Outlook, claim: Claim, seen: &Seen<'_>) -> Settlement {
+async fn settle(engine: &Engine, terms: &Terms, claim: Claim, seen: &Seen<'_>) -> Settlement {
     let parts = &engine.parts;
     let now = parts.clock.now();
-    let ended = Ended { claim: &claim, settings: &view.settings, seen, now };
+    let ended = Ended { claim: &claim, settings: &terms.settings, seen, now };
     let outcomes: Vec<Outcome> = claim
         .copy()
         .recipients
@@ -229,6 +254,9 @@ async fn settle(engine: &Engine, view: &Outlook, claim: Claim, seen: &Seen<'_>) 
         .enumerate()
         .map(|(index, recipient)| ended.outcome(index, recipient))
         .collect();
+    if let (Some(began), Some(first)) = (seen.began(), outcomes.first()) {
+        engine.learn(&claim.copy().lane, began, first.attempt(), terms);
+    }
     let waited = now.since(claim.message().received_at);
     for outcome in &outcomes {
         tell(outcome);
@@ -237,8 +265,8 @@ async fn settle(engine: &Engine, view: &Outlook, claim: Claim, seen: &Seen<'_>) 
     let relayed = seen.relayed();
     let case = Case {
         parts,
-        snapshot: &view.snapshot,
-        settings: &view.settings,
+        snapshot: &terms.snapshot,
+        settings: &terms.settings,
         claim: &claim,
         outcomes: &outcomes,
         relayed: &relayed,

@@ -59,6 +59,11 @@ struct Side {
 }
 
 #[derive(Clone, Debug, Eq, PartialEq, Hash, EncodeLabelSet)]
+struct PoolReject {
+    why: &'static str,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq, Hash, EncodeLabelSet)]
 struct Kind {
     kind: &'static str,
 }
@@ -72,6 +77,7 @@ pub(crate) struct Metrics {
     deliveries: Family<Delivery, Counter>,
     tls_failures: Family<Reason, Counter>,
     clear_fallbacks: Family<Reason, Counter>,
+    given_up_sessions: Family<PoolReject, Counter>,
     anomalies: Family<Kind, Counter>,
     client_faults: Family<Kind, Counter>,
     queue: Family<State, Gauge>,
@@ -97,6 +103,7 @@ impl Metrics {
             deliveries: Family::default(),
             tls_failures: Family::default(),
             clear_fallbacks: Family::default(),
+            given_up_sessions: Family::default(),
             anomalies: Family::default(),
             client_faults: Family::default(),
             queue: Family::default(),
@@ -121,6 +128,7 @@ impl Metrics {
             deliveries,
             tls_failures,
             clear_fallbacks,
+            given_up_sessions,
             anomalies,
             client_faults,
             queue,
@@ -148,6 +156,11 @@ impl Metrics {
             "gatepost_clear_fallback",
             "Deliveries in clear text, by the reason",
             clear_fallbacks,
+        );
+        registry.register(
+            "gatepost_pool_reject",
+            "Kept sessions that were not used any more, by the reason",
+            given_up_sessions,
         );
         registry.register(
             "gatepost_header_anomaly",
@@ -272,6 +285,10 @@ impl Metrics {
 
     pub(crate) fn sessions_out(&self, change: i64) {
         self.side("out", change);
+    }
+
+    pub(crate) fn session_given_up(&self, why: &'static str) {
+        self.given_up_sessions.get_or_create(&PoolReject { why }).inc();
     }
 
     pub(crate) fn stripped(&self, kind: &'static str) {

@@ -10,6 +10,7 @@ mod background;
 mod chronicle;
 mod listeners;
 mod resolver;
+mod secrets;
 pub(crate) mod settings;
 
 use std::io;
@@ -36,6 +37,7 @@ use background::Background;
 use chronicle::Chronicle;
 use listeners::Listeners;
 use resolver::Exchangeable;
+use secrets::PasswordFiles;
 
 /// What a gateway is made of. What is `None` is made from the configuration.
 pub struct Parts {
@@ -372,6 +374,7 @@ fn start_engine(
         settings: Arc::clone(&shared.delivery),
         clock: Arc::clone(clock),
         observe: chronicle,
+        secrets: Arc::new(PasswordFiles::of(&shared.config.load())),
     };
     let group = &supervisor.attempts;
     let engine = Engine::new(parts, group.tracker.clone(), group.stop.clone());

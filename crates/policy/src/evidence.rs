@@ -198,6 +198,10 @@ pub struct Attempt {
     pub status: String,
     /// Every host that was tried, in order.
     pub tries: Vec<Try>,
+    /// The message whose attempt saw this, where this one made no connection of its own
+    /// because its destination had just failed; `null` where it did.
+    #[serde(default)]
+    pub learned_from: Option<MessageId>,
 }
 
 impl Attempt {
@@ -259,6 +263,7 @@ mod tests {
             reply: None,
             status: "4.7.4".into(),
             tries: vec![],
+            learned_from: None,
         };
         let json = serde_json::to_value(&attempt).unwrap();
         for key in [

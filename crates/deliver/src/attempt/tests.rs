@@ -15,7 +15,16 @@ struct Silent;
 impl Observe for Silent {
     fn attempted(&self, _: &gatepost_policy::evidence::Attempt, _: Duration) {}
     fn sessions(&self, _: i64) {}
+    fn session_given_up(&self, _: &'static str) {}
     fn starttls_stripped(&self, _: gatepost_policy::id::MessageId, _: &str, _: SocketAddr) {}
+}
+
+struct NoSecrets;
+
+impl Secrets for NoSecrets {
+    fn password(&self, file: &str) -> Result<gatepost_net::auth::Password, String> {
+        Err(format!("there is no {file}"))
+    }
 }
 
 struct Bench {
@@ -23,6 +32,7 @@ struct Bench {
     settings: DeliverySettings,
     connector: Connector,
     observe: Arc<dyn Observe>,
+    broken_tls: BrokenTls,
 }
 
 impl Bench {
@@ -35,6 +45,7 @@ impl Bench {
             mx,
             connector: Connector::new(&Roots::System),
             observe: Arc::new(Silent),
+            broken_tls: BrokenTls::default(),
         }
     }
 
@@ -60,8 +71,13 @@ impl Bench {
             resolver: &dns,
             connector: &self.connector,
             settings: &self.settings,
+            secrets: &NoSecrets,
             observe: &self.observe,
+            broken_tls: &self.broken_tls,
+            on_contact: &|| {},
             plan: &plan,
+            epoch: 0,
+            now: Duration::ZERO,
         };
         let Ran { trial, live, damaged } = run(work, kept).await;
         assert!(!damaged);

@@ -39,6 +39,7 @@ fn attempt(level: Level, why: Why, status: &str, reply: Option<&str>) -> Attempt
             reply: reply.map(str::to_owned),
             detail: None,
         }],
+        learned_from: None,
     }
 }
 

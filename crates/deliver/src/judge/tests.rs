@@ -39,7 +39,7 @@ async fn judged(
     for (hop, failure) in hosts.iter().zip(failures) {
         trial.failed(&hop.host, None, failure);
     }
-    let seen = Seen::Hosts { trial: &trial, plan: &plan };
+    let seen = Seen::Hosts { trial: &trial, plan: &plan, began: ACCEPTED };
     let now = claim.copy().accepted_at.plus(after);
     let ended = Ended { claim: &claim, settings, seen: &seen, now };
     ended.outcome(0, claim.copy().recipients.first().unwrap())

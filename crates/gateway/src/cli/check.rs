@@ -8,7 +8,6 @@ use gatepost_store::{Clock as _, SystemClock};
 use serde::Serialize;
 
 use super::{Done, Status, out, policy, store};
-use crate::config::Config;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -24,7 +23,7 @@ pub(crate) async fn run(arguments: Arguments, config: Option<&Path>) -> Done {
     let (revision, document, profile) = store::policy_or_initial(&config).await?;
     let snapshot = policy::compile(&config, revision, document, profile)?;
     let findings = snapshot.lint(SystemClock::new().now());
-    let remarks = remarks(&config, profile);
+    let remarks = crate::serve::settings::remarks(&config, &snapshot);
     if json {
         let remarks = remarks.iter().map(|text| Entry::Remark(Remark::of(text)));
         out::json(&remarks.chain(findings.iter().map(Entry::Finding)).collect::<Vec<_>>())?;
@@ -68,9 +67,4 @@ impl<'a> Remark<'a> {
 enum Entry<'a> {
     Remark(Remark<'a>),
     Finding(&'a Finding),
-}
-
-/// What is odd about the configuration beside the store it names.
-fn remarks(config: &Config, profile: gatepost_policy::document::Profile) -> Vec<String> {
-    crate::serve::settings::remarks(config, profile)
 }

@@ -11,6 +11,7 @@ use gatepost_policy::snapshot::Snapshot;
 use gatepost_store::embedded::Embedded;
 use gatepost_store::{Clock, Inspect, Settings, StoreError};
 
+use super::secrets::PasswordFiles;
 use super::{Refused, Shared, settings};
 use crate::config::Config;
 use crate::metrics::Metrics;
@@ -64,7 +65,7 @@ impl Background {
             profile = snapshot.profile.word(),
             "the policy is in effect"
         );
-        for remark in settings::remarks(&config, snapshot.profile) {
+        for remark in settings::remarks(&config, &snapshot) {
             tracing::warn!("{remark}");
         }
         if !snapshot.has_domains() {
@@ -89,6 +90,9 @@ impl Background {
             let config = self.shared.config.load_full();
             match load(&self.store, &config, revision).await {
                 Ok(snapshot) => {
+                    for remark in PasswordFiles::of(&config).remarks(snapshot.smart_hosts()) {
+                        tracing::warn!("{remark}");
+                    }
                     self.shared.snapshot.store(Arc::new(snapshot));
                     self.metrics.reloaded(true);
                     tracing::info!(revision, "the policy is in effect");

@@ -125,6 +125,10 @@ impl gatepost_deliver::Observe for Chronicle {
         self.metrics.sessions_out(change);
     }
 
+    fn session_given_up(&self, why: &'static str) {
+        self.metrics.session_given_up(why);
+    }
+
     fn starttls_stripped(&self, message: MessageId, host: &str, address: SocketAddr) {
         self.metrics.stripped(STRIPPED);
         self.write(message, STRIPPED, serde_json::json!({ "host": host, "address": address }));

@@ -12,13 +12,14 @@ use gatepost_net::listen::ServerTls;
 use gatepost_net::tls::Roots;
 use gatepost_policy::document::Profile;
 use gatepost_policy::retry::{Lifetime, Schedule};
-use gatepost_policy::snapshot::TlsSettings;
+use gatepost_policy::snapshot::{Snapshot, TlsSettings};
 use gatepost_policy::tls::Level;
 use gatepost_receive::ServerSettings;
 use gatepost_store::{Clock, Retention, embedded};
 
 use crate::cli::Trouble;
 use crate::config::Config;
+use super::secrets::PasswordFiles;
 
 /// What the delivery engine works with. `listeners` is where we really listen.
 pub(crate) fn delivery(config: &Config, listeners: Vec<SocketAddr>) -> DeliverySettings {
@@ -112,8 +113,9 @@ pub(crate) fn check_files(config: &Config) -> Result<(), Trouble> {
     judged.map(|_| ()).map_err(|why| Trouble::Input(format!("[tls] {}", crate::cli::chain(&why))))
 }
 
-/// What is odd about a configuration beside its store: no error, and worth saying.
-pub(crate) fn remarks(config: &Config, profile: Profile) -> Vec<String> {
+/// What is odd about a configuration beside its store and its policy: no error, and worth saying.
+pub(crate) fn remarks(config: &Config, snapshot: &Snapshot) -> Vec<String> {
+    let profile = snapshot.profile;
     let mut remarks = Vec::new();
     if config.profile != profile {
         remarks.push(format!(
@@ -125,6 +127,7 @@ pub(crate) fn remarks(config: &Config, profile: Profile) -> Vec<String> {
     if let Err(why) = gatepost_net::tls::Connector::new(&roots(config)).roots_ok() {
         remarks.push(format!("mail at the level Verify will wait: {why}"));
     }
+    remarks.extend(PasswordFiles::of(config).remarks(snapshot.smart_hosts()));
     remarks
 }
 

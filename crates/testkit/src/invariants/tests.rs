@@ -81,6 +81,7 @@ fn attempt() -> Attempt {
             reply: None,
             detail: None,
         }],
+        learned_from: None,
     }
 }
 

@@ -1,0 +1,193 @@
+//! An open session to a host, with what it may be used for and how old it is.
+//!
+//! A session is opened for one requirement, and nothing about it changes
+//! afterwards: clear text is never made into TLS, and what a handshake proved is
+//! what that handshake proved. Its [`Place`] says which mail it may be offered to;
+//! the gate of `net` is asked again for every message all the same.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use gatepost_net::conn::{Clear, Conn, Secured};
+use gatepost_policy::{
+    evidence::NoTls,
+    tls::{NextHop, Requirement},
+};
+use gatepost_wire::{address::AddressDomain, ehlo::Extensions, timestamp::Timestamp};
+
+use crate::observe::Observe;
+
+/// A session, by what it is.
+#[derive(Debug)]
+pub(crate) enum Session {
+    Clear(Conn<Clear>),
+    Secured(Conn<Secured>),
+}
+
+/// What two messages must have in common to use one session, one after the other
+/// (`tls-delivery.md` 5.9, rule 1). Sessions are shared on equal places only: a
+/// stronger one never serves a weaker demand.
+#[derive(Clone, Debug, Eq, PartialEq, Hash)]
+pub(crate) struct Place {
+    /// The MX name, or the route's or smart host's. Its address was looked up when
+    /// the session was opened.
+    host: String,
+    port: u16,
+    implicit_tls: bool,
+    /// The user name of a login.
+    login: Option<String>,
+    /// What we called ourselves.
+    helo: String,
+    /// [`Requirement::fingerprint`].
+    requirement: String,
+    /// The recipients' domain, where the session is good for that one alone: in clear
+    /// text, and where the host's identity was proven for it.
+    domain: Option<AddressDomain>,
+}
+
+impl Place {
+    /// Where mail to `domain` finds a session to `hop`: under TLS without proof any
+    /// domain's will do, otherwise only its own.
+    pub(crate) fn candidates(
+        hop: &NextHop,
+        requirement: &Requirement,
+        domain: &AddressDomain,
+        helo: &str,
+    ) -> [Self; 2] {
+        let own = Self::new(hop, requirement, Some(domain.clone()), helo);
+        [own.clone(), Self { domain: None, ..own }]
+    }
+
+    fn new(
+        hop: &NextHop,
+        requirement: &Requirement,
+        domain: Option<AddressDomain>,
+        helo: &str,
+    ) -> Self {
+        Self {
+            host: hop.host.clone(),
+            port: hop.port,
+            implicit_tls: hop.implicit_tls,
+            login: hop.login.as_ref().map(|login| login.username.clone()),
+            helo: helo.to_owned(),
+            requirement: requirement.fingerprint(),
+            domain,
+        }
+    }
+}
+
+/// For whom a session is opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Purpose<'a> {
+    pub hop: &'a NextHop,
+    pub requirement: &'a Requirement,
+    pub domain: &'a AddressDomain,
+    pub helo: &'a str,
+    /// The epoch of policy and settings that it is opened under.
+    pub epoch: u64,
+    /// The monotonic time.
+    pub now: Duration,
+}
+
+/// An open session to a host, and how often it was used.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub session: Session,
+    pub address: SocketAddr,
+    pub carried: u32,
+    pub epoch: u64,
+    pub place: Place,
+    /// The monotonic time at which it was opened.
+    pub born: Duration,
+    /// The end of the certificate that was proven; `None` where nothing was.
+    pub proven_until: Option<Timestamp>,
+    pub host: String,
+    _counted: Counted,
+}
+
+/// A session that is counted as long as it lives.
+#[derive(Debug)]
+struct Counted(Arc<dyn Observe>);
+
+impl Counted {
+    fn new(observe: &Arc<dyn Observe>) -> Self {
+        observe.sessions(1);
+        Self(Arc::clone(observe))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.sessions(-1);
+    }
+}
+
+impl Live {
+    pub(crate) fn new(
+        session: Session,
+        purpose: Purpose<'_>,
+        address: SocketAddr,
+        observe: &Arc<dyn Observe>,
+    ) -> Self {
+        let Purpose { hop, requirement, domain, helo, epoch, now } = purpose;
+        let proof = match requirement {
+            Requirement::Opportunistic(_) => false,
+            Requirement::Enforced(enforced) => enforced.needs_proof(),
+        };
+        let (own_only, proven_until) = match &session {
+            Session::Clear(_) => (true, None),
+            Session::Secured(conn) if proof => (true, conn.tls().and_then(|tls| tls.not_after)),
+            Session::Secured(_) => (false, None),
+        };
+        let domain = own_only.then(|| domain.clone());
+        Self {
+            session,
+            address,
+            carried: 0,
+            epoch,
+            place: Place::new(hop, requirement, domain, helo),
+            born: now,
+            proven_until,
+            host: hop.host.clone(),
+            _counted: Counted::new(observe),
+        }
+    }
+
+    /// Says goodbye.
+    pub(crate) async fn quit(self) {
+        match self.session {
+            Session::Clear(conn) => conn.quit().await,
+            Session::Secured(conn) => conn.quit().await,
+        }
+    }
+
+    /// Whether the session can still carry a message: nothing came in since the last
+    /// one, not even its end.
+    pub(crate) async fn is_ready(&mut self) -> bool {
+        match &mut self.session {
+            Session::Clear(conn) => conn.ready_for_next().await.is_ok(),
+            Session::Secured(conn) => conn.ready_for_next().await.is_ok(),
+        }
+    }
+
+    pub(crate) const fn extensions(&self) -> &Extensions {
+        match &self.session {
+            Session::Clear(conn) => conn.extensions(),
+            Session::Secured(conn) => conn.extensions(),
+        }
+    }
+
+    /// Why it is in clear text; `None` under TLS.
+    pub(crate) fn clear_because(&self) -> Option<NoTls> {
+        match &self.session {
+            Session::Clear(conn) => conn.clear_because(),
+            Session::Secured(_) => None,
+        }
+    }
+
+    pub(crate) const fn is_secured(&self) -> bool {
+        match self.session {
+            Session::Clear(_) => false,
+            Session::Secured(_) => true,
+        }
+    }
+}
