@@ -148,6 +148,18 @@ pub(crate) fn merge(row: Vec<QueuedRecipient>, after: &[After], kept: bool) -> M
     merged
 }
 
+/// What the journal keeps of a report that was made about a message.
+pub(crate) fn report_made(at: Timestamp, message: MessageId, report: MessageId) -> Event {
+    Event {
+        at,
+        kind: EventKind::Note,
+        message: Some(message),
+        author: None,
+        what: "report.made".into(),
+        detail: serde_json::json!({ "report": report }),
+    }
+}
+
 /// What the journal keeps of an order that an attempt was faster than.
 pub(crate) fn too_late(
     at: Timestamp,

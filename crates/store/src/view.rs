@@ -9,7 +9,7 @@ use std::time::Duration;
 use gatepost_policy::{
     direction::{Direction, Matched},
     document::PolicyDocument,
-    evidence::{Attempt, Ending},
+    evidence::{Attempt, Ending, Why},
     id::{EntryId, MessageId},
     tls::{Demand, Level, strictest},
 };
@@ -302,6 +302,28 @@ pub struct Search {
     pub outcome: Option<Ending>,
     /// Attempts that ended then or later.
     pub since: Option<Timestamp>,
+    /// The envelope sender, without regard to case; `<>` for the null sender.
+    pub sender: Option<String>,
+    /// The message.
+    pub message: Option<MessageId>,
+    /// Why it was not delivered.
+    pub why: Option<Why>,
+    /// The level that was wanted.
+    pub level: Option<Level>,
+}
+
+impl Search {
+    /// Whether an attempt has the cause and the level that are looked for.
+    pub(crate) fn wants(&self, attempt: &Attempt) -> bool {
+        self.why.is_none_or(|why| attempt.why == Some(why))
+            && self.level.is_none_or(|level| attempt.level == level)
+    }
+
+    /// The sender as it is stored, in lower case.
+    pub(crate) fn sender_key(&self) -> Option<String> {
+        let sender = self.sender.as_deref()?;
+        Some(if sender == "<>" { String::new() } else { sender.to_lowercase() })
+    }
 }
 
 /// All that is known about a message.

@@ -149,20 +149,25 @@ impl Embedded {
 }
 
 fn find_attempts(connection: &Connection, search: &Search) -> Result<Vec<Attempt>, StoreError> {
-    let Search { recipient, domain, outcome, since } = search;
+    let Search { recipient, domain, outcome, since, sender: _, message, why: _, level: _ } = search;
     let mut statement = connection.prepare_cached(
         "SELECT at, json FROM attempt
          WHERE at >= ?1 AND (?2 IS NULL OR recipient = ?2) AND (?3 IS NULL OR domain = ?3)
-           AND (?4 IS NULL OR outcome = ?4)
+           AND (?4 IS NULL OR outcome = ?4) AND (?5 IS NULL OR message = ?5)
+           AND (?6 IS NULL OR message IN (SELECT id FROM message WHERE lower(sender) = ?6))
          ORDER BY at, entry, number",
     )?;
     let found = statement.query(params![
         since.map_or(i64::MIN, Timestamp::millis),
         recipient.as_deref().map(search_key),
         domain.as_deref().map(str::to_lowercase),
-        outcome.map(gatepost_policy::evidence::Ending::word)
+        outcome.map(gatepost_policy::evidence::Ending::word),
+        message.map(|id| rows::blob(id.ulid())),
+        search.sender_key()
     ])?;
-    read_attempts(found)
+    let mut attempts = read_attempts(found)?;
+    attempts.retain(|attempt| search.wants(attempt));
+    Ok(attempts)
 }
 
 fn read_attempts(mut found: rusqlite::Rows<'_>) -> Result<Vec<Attempt>, StoreError> {

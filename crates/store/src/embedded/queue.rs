@@ -64,7 +64,13 @@ impl Departure {
             rows::insert_attempt(connection, self.key.message, evidence, json)?;
         }
         (self.next, self.effects) = self.write_copy(connection, core)?;
-        self.notices.iter().try_for_each(|notice| notice.write(connection))
+        for notice in &self.notices {
+            notice.write(connection)?;
+            let at = core.options.clock.now();
+            let event = queue::report_made(at, self.key.message, notice.message.id());
+            journal::insert(connection, &event)?;
+        }
+        Ok(())
     }
 
     /// Writes who waits on, by what was ordered while the attempt was going on.

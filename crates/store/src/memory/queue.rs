@@ -139,6 +139,7 @@ impl Dispatch for Memory {
         state.forget_body(key.message);
         for (body, message) in notices {
             let body: Bytes = body;
+            state.events.push(queue::report_made(at, key.message, message.id));
             state.add(body, message, self.inner.clock.as_ref());
         }
         drop(state);

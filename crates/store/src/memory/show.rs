@@ -61,7 +61,7 @@ impl Inspect for Memory {
     }
 
     async fn messages_search(&self, search: &Search) -> Result<Vec<Attempt>, StoreError> {
-        let Search { recipient, domain, outcome, since } = search;
+        let Search { recipient, domain, outcome, since, sender: _, message, .. } = search;
         let recipient = recipient.as_deref().map(search_key);
         let domain = domain.as_deref().map(str::to_lowercase);
         let state = self.state();
@@ -72,6 +72,13 @@ impl Inspect for Memory {
             .filter(|evidence| domain.as_ref().is_none_or(|d| *d == evidence.domain))
             .filter(|evidence| outcome.is_none_or(|o| o == evidence.ending))
             .filter(|evidence| since.is_none_or(|s| evidence.attempt.at >= s))
+            .filter(|evidence| message.is_none_or(|id| id == evidence.attempt.message))
+            .filter(|evidence| {
+                let found = |wanted: String| {
+                    wanted == state.sender(evidence.attempt.message).to_lowercase()
+                };
+                search.sender_key().is_none_or(found) && search.wants(&evidence.attempt)
+            })
             .collect();
         found.sort_by_key(|evidence| (evidence.attempt.at, evidence.entry, evidence.number));
         Ok(found.into_iter().map(|evidence| evidence.attempt.clone()).collect())
