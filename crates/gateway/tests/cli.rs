@@ -351,8 +351,6 @@ fn an_empty_store_lists_nothing_and_knows_no_id() {
 fn what_this_version_does_not_have_is_known_and_refused() {
     let folder = Folder::new();
     let absent: &[&[&str]] = &[
-        &["tls", "probe", "partner.example", "--level", "verify"],
-        &["tls", "report", "--since", "30d"],
         &["tls", "evidence", "export"],
         &["admin", "create-user", "anna", "--role", "admin", "--password-stdin"],
         &["admin", "create-smtp-user", "x", "--password-stdin"],

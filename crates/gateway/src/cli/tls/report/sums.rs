@@ -139,7 +139,7 @@ impl Sums {
     }
 
     fn close(&mut self) {
-        // In tenths of a percent, which is all that is shown.
+        // In tenths of a percent, rounded down: what is said to be 100 % had no exception.
         let tenths = self.over_tls.saturating_mul(1000).checked_div(self.delivered);
         let tenths = tenths.and_then(|tenths| u32::try_from(tenths).ok());
         self.tls_share = tenths.map(|tenths| f64::from(tenths) / 10.0);
