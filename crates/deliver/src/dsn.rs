@@ -4,14 +4,18 @@
 //! the original's header section. For mail that demanded TLS it says who demanded
 //! it, what each host did, and that nothing went out in clear text; it never holds
 //! the body then (RFC 8689 section 5 has the idea), and never an `x-TLSLevel`.
+//! But for an original that is returned whole, and the name of an international
+//! sender, a report is 7-bit, so that no host on its way can refuse it for that.
 
-use std::fmt::Write as _;
+mod machine;
+mod mime;
+mod people;
 
-use gatepost_policy::{
-    evidence::{Attempt, Try},
-    id::MessageId,
-    tls::level::FIELD,
+pub(crate) use self::{
+    mime::{field, part, shown, wrapped},
+    people::what_was_seen,
 };
+use gatepost_policy::{direction::Direction, evidence::Attempt, id::MessageId, tls::level::FIELD};
 use gatepost_wire::{address::Mailbox, message::HeaderSection, timestamp::Timestamp};
 
 /// The most bytes of the original's header section that are returned.
@@ -22,14 +26,20 @@ const MOST_HEADER: usize = 64 * 1024;
 pub(crate) enum Kind {
     /// Delivery failed for good.
     Failed,
+    /// It takes long, and is still tried.
+    Delayed,
     /// It was handed to a host that will not report success itself (RFC 3461 section 5.2.2).
     Relayed,
 }
 
 impl Kind {
+    /// Every kind.
+    pub(crate) const ALL: [Self; 3] = [Self::Failed, Self::Delayed, Self::Relayed];
+
     const fn action(self) -> &'static str {
         match self {
             Self::Failed => "failed",
+            Self::Delayed => "delayed",
             Self::Relayed => "relayed",
         }
     }
@@ -37,6 +47,7 @@ impl Kind {
     const fn subject(self) -> &'static str {
         match self {
             Self::Failed => "Undelivered mail returned to its sender",
+            Self::Delayed => "Your mail is delayed and still waits",
             Self::Relayed => "Your mail was handed on",
         }
     }
@@ -49,6 +60,19 @@ pub(crate) struct Reported<'a> {
     /// ORCPT, decoded.
     pub original: Option<String>,
     pub attempt: &'a Attempt,
+    /// What was found where no host was tried.
+    pub detail: Option<&'a str>,
+    /// The TLS that was demanded could not be had.
+    pub for_tls: bool,
+    /// The next attempt and the end of the attempts, where it still waits.
+    pub waits: Option<(Timestamp, Timestamp)>,
+}
+
+impl Reported<'_> {
+    /// Whether clear text was out of the question.
+    const fn is_enforced(&self) -> bool {
+        self.for_tls || self.attempt.level.is_enforced()
+    }
 }
 
 /// The original, as far as it is returned.
@@ -65,9 +89,13 @@ pub(crate) enum Original<'a> {
 pub(crate) struct Report<'a> {
     pub kind: Kind,
     pub hostname: &'a str,
+    /// Whom a sender can ask.
+    pub postmaster: Option<&'a Mailbox>,
     pub id: MessageId,
     pub now: Timestamp,
     pub arrived: Timestamp,
+    /// Whether the mail was for recipients of ours: then the sender is somebody else's.
+    pub direction: Direction,
     pub sender: &'a Mailbox,
     pub envid: Option<&'a str>,
     pub recipients: &'a [Reported<'a>],
@@ -77,14 +105,11 @@ pub(crate) struct Report<'a> {
 /// Writes a report as a message with CRLF line ends.
 pub(crate) fn write(report: &Report<'_>) -> Vec<u8> {
     let boundary = format!("report-{}", report.id);
-    let mut text = head(report, &boundary);
-    part(&mut text, &boundary, "text/plain; charset=utf-8", Some("8bit"));
-    for reported in report.recipients {
-        for_people(&mut text, report, reported);
-    }
-    part(&mut text, &boundary, "message/delivery-status", None);
-    for_machines(&mut text, report);
-    let mut bytes = text.replace('\n', "\r\n").into_bytes();
+    let mut bytes = head(report, &boundary).into_bytes();
+    let text = mime::crlf(&people::text(report)).into_bytes();
+    part(&mut bytes, &boundary, "text/plain; charset=utf-8", &text);
+    let status = mime::crlf(&machine::text(report)).into_bytes();
+    part(&mut bytes, &boundary, "message/delivery-status", &status);
     returned(&mut bytes, &boundary, report.original);
     bytes.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
     bytes
@@ -92,7 +117,8 @@ pub(crate) fn write(report: &Report<'_>) -> Vec<u8> {
 
 fn head(report: &Report<'_>, boundary: &str) -> String {
     let Report { kind, hostname, id, now, sender, .. } = report;
-    format!(
+    let sender = sender.ascii().unwrap_or_else(|| sender.to_string());
+    mime::crlf(&format!(
         "From: Mail Delivery System <MAILER-DAEMON@{hostname}>\n\
          To: <{sender}>\n\
          Subject: {}\n\
@@ -105,170 +131,27 @@ fn head(report: &Report<'_>, boundary: &str) -> String {
          This is a report in the format of RFC 3464.\n",
         kind.subject(),
         now.rfc5322(),
-    )
+    ))
 }
 
-fn part(text: &mut String, boundary: &str, kind: &str, encoding: Option<&str>) {
-    add(text, format_args!("\n--{boundary}\nContent-Type: {kind}\n"));
-    if let Some(encoding) = encoding {
-        add(text, format_args!("Content-Transfer-Encoding: {encoding}\n"));
-    }
-    text.push('\n');
-}
-
-fn add(text: &mut String, what: std::fmt::Arguments<'_>) {
-    // Writing to a String cannot fail.
-    if text.write_fmt(what).is_err() {
-        text.push_str("(unprintable)");
-    }
-}
-
-fn for_people(text: &mut String, report: &Report<'_>, reported: &Reported<'_>) {
-    let Reported { mailbox, attempt, .. } = reported;
-    match report.kind {
-        Kind::Relayed => {
-            let host = attempt.host.as_deref().unwrap_or("the next host");
-            add(text, format_args!("Your message to <{mailbox}> was handed to {host}, "));
-            text.push_str("which does not report\nwhether it arrives.\n\n");
-            return;
-        }
-        Kind::Failed => {}
-    }
-    let for_tls = attempt.level.is_enforced() && attempt.why.is_some_and(|why| why.is_tls());
-    if for_tls {
-        add(
-            text,
-            format_args!(
-                "Your message to <{mailbox}> was not delivered because secure\n\
-                 transport is required and could not be set up. It was not sent unencrypted.\n\n"
-            ),
-        );
-        add(text, format_args!("Why it is required: {}.\n\n", who_asked(attempt)));
-    } else {
-        add(text, format_args!("Your message to <{mailbox}> was not delivered.\n\n"));
-    }
-    text.push_str("What was seen:\n");
-    for seen in &attempt.tries {
-        add(text, format_args!("  {}\n", what_was_seen(seen)));
-    }
-    if attempt.tries.is_empty() {
-        let why = attempt.sentence().unwrap_or_else(|| "no host could be tried".to_owned());
-        add(text, format_args!("  {why}\n"));
-    }
-    text.push_str("\nThis is final: no further attempt will be made.\n\n");
-    text.push_str(what_to_do(for_tls));
-    text.push('\n');
-}
-
-fn who_asked(attempt: &Attempt) -> String {
-    let by = &attempt.decided_by;
-    match (&by.rule, &by.header, &by.route) {
-        (Some(rule), _, _) => format!("the Message Rule \"{rule}\" of your organisation"),
-        (None, Some(header), _) => format!("the message asked for it with \"{header}\""),
-        (None, None, Some(route)) => format!("your organisation requires it on the way to {route}"),
-        (None, None, None) => "it is the default of your organisation".to_owned(),
-    }
-}
-
-fn what_was_seen(seen: &Try) -> String {
-    let mut line = seen.host.clone();
-    if let Some(address) = &seen.address {
-        add(&mut line, format_args!(" [{address}]"));
-    }
-    line.push_str(": ");
-    line.push_str(seen.why.map_or("took it", |why| why.sentence()));
-    if let Some(detail) = &seen.detail {
-        add(&mut line, format_args!(" ({detail})"));
-    }
-    if let Some(reply) = &seen.reply {
-        add(&mut line, format_args!(": \"{reply}\""));
-    }
-    line
-}
-
-const fn what_to_do(for_tls: bool) -> &'static str {
-    if for_tls {
-        "What to do: tell your own postmaster, or send the message another way. The\n\
-         administrator of the recipient's mail server can help by offering STARTTLS\n\
-         with TLS 1.2 or newer.\n"
-    } else {
-        "What to do: check the address, or ask the recipient another way. Your own\n\
-         postmaster can say more.\n"
-    }
-}
-
-fn for_machines(text: &mut String, report: &Report<'_>) {
-    if let Some(envid) = report.envid {
-        add(text, format_args!("Original-Envelope-Id: {envid}\n"));
-    }
-    add(text, format_args!("Reporting-MTA: dns; {}\n", report.hostname));
-    add(text, format_args!("Arrival-Date: {}\n", report.arrived.rfc5322()));
-    for Reported { mailbox, original, attempt } in report.recipients {
-        text.push('\n');
-        if let Some(original) = original {
-            add(text, format_args!("Original-Recipient: {original}\n"));
-        }
-        add(text, format_args!("Final-Recipient: {}\n", typed_address(mailbox)));
-        add(text, format_args!("Action: {}\n", report.kind.action()));
-        add(text, format_args!("Status: {}\n", attempt.status));
-        if let Some(host) = &attempt.host {
-            add(text, format_args!("Remote-MTA: dns; {host}\n"));
-        }
-        diagnostic(text, attempt);
-        add(text, format_args!("Last-Attempt-Date: {}\n", attempt.at.rfc5322()));
-    }
-}
-
-/// `smtp` only for what a remote really said (RFC 3464 section 2.3.6).
-fn diagnostic(text: &mut String, attempt: &Attempt) {
-    match (&attempt.reply, attempt.why) {
-        (Some(reply), _) => add(text, format_args!("Diagnostic-Code: smtp; {reply}\n")),
-        (None, Some(why)) => {
-            add(text, format_args!("Diagnostic-Code: x-local; {}", why.word()));
-            if let Some(rule) = &attempt.decided_by.rule {
-                add(text, format_args!(" rule=\"{rule}\""));
-            }
-            if let Some(host) = &attempt.host {
-                add(text, format_args!(" host={host}"));
-            }
-            text.push('\n');
-        }
-        (None, None) => {}
-    }
-}
-
-/// An address for `Final-Recipient`: `rfc822`, or `utf-8` in the 7-bit form of
-/// RFC 6533 section 3.
-fn typed_address(mailbox: &Mailbox) -> String {
-    let address = mailbox.to_string();
-    if address.is_ascii() {
-        return format!("rfc822; {address}");
-    }
-    let mut encoded = String::from("utf-8; ");
-    for c in address.chars() {
-        if c.is_ascii_graphic() && !matches!(c, '\\' | '+' | '=') {
-            encoded.push(c);
-        } else {
-            add(&mut encoded, format_args!("\\x{{{:X}}}", u32::from(c)));
-        }
-    }
-    encoded
-}
-
+/// The third part. An original that is returned whole goes as it is; its header
+/// section alone is put into 7 bits (RFC 6522 section 4).
 fn returned(bytes: &mut Vec<u8>, boundary: &str, original: Original<'_>) {
-    let (kind, content) = match original {
-        Original::Header(header) => ("text/rfc822-headers", without_level(header)),
-        Original::Full(message) => ("message/rfc822", without_level(message)),
-    };
-    let encoding = if content.is_ascii() { "7bit" } else { "8bit" };
-    bytes.extend_from_slice(
-        format!(
-            "\r\n--{boundary}\r\nContent-Type: {kind}\r\n\
-             Content-Transfer-Encoding: {encoding}\r\n\r\n"
-        )
-        .as_bytes(),
-    );
-    bytes.extend_from_slice(&content);
+    match original {
+        Original::Header(header) => {
+            let header = without_level(header);
+            let charset = if header.is_ascii() { "" } else { "; charset=utf-8" };
+            let kind = format!("text/rfc822-headers{charset}");
+            part(bytes, boundary, &kind, &header);
+        }
+        Original::Full(message) => {
+            let head = HeaderSection::scan(message).body_offset();
+            // A header section beyond ASCII is no message/rfc822 (RFC 6532 section 3.7).
+            let international = !message.get(..head).is_some_and(<[u8]>::is_ascii);
+            let kind = if international { "message/global" } else { "message/rfc822" };
+            mime::part_as_is(bytes, boundary, kind, &without_level(message));
+        }
+    }
 }
 
 /// The bytes without any `x-TLSLevel` field; of a header section alone, no more

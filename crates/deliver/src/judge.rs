@@ -12,7 +12,7 @@ use gatepost_policy::{
     tls::{NextHop, Requirement},
 };
 use gatepost_store::{Claim, Outcome, QueuedRecipient};
-use gatepost_wire::timestamp::Timestamp;
+use gatepost_wire::{address::ReversePath, escape::printable, timestamp::Timestamp};
 
 use crate::{
     backoff::Setback,
@@ -21,6 +21,9 @@ use crate::{
     settings::{DeliverySettings, EnforcedFailure},
     trial::{HostTry, Said, Trial},
 };
+
+/// The most characters of the reason for which a message was returned.
+const MOST_REASON: usize = 500;
 
 /// What is known when an attempt has ended.
 pub(crate) enum Seen<'a> {
@@ -32,6 +35,8 @@ pub(crate) enum Seen<'a> {
     SetBack(&'a Setback),
     /// A rule refused the recipient after the message was taken; the rule's reply.
     Report { reply: &'a str },
+    /// An administrator returned the message to its sender, for this reason.
+    Returned { reason: Option<&'a str> },
 }
 
 impl Seen<'_> {
@@ -39,7 +44,9 @@ impl Seen<'_> {
     pub(crate) fn relayed(&self) -> Vec<usize> {
         match self {
             Self::Hosts { trial, .. } => trial.relayed(),
-            Self::Nowhere(_) | Self::SetBack(_) | Self::Report { .. } => Vec::new(),
+            Self::Nowhere(_) | Self::SetBack(_) | Self::Report { .. } | Self::Returned { .. } => {
+                Vec::new()
+            }
         }
     }
 
@@ -47,7 +54,9 @@ impl Seen<'_> {
     pub(crate) const fn began(&self) -> Option<Timestamp> {
         match self {
             Self::Hosts { began, .. } => Some(*began),
-            Self::Nowhere(_) | Self::SetBack(_) | Self::Report { .. } => None,
+            Self::Nowhere(_) | Self::SetBack(_) | Self::Report { .. } | Self::Returned { .. } => {
+                None
+            }
         }
     }
 }
@@ -58,6 +67,20 @@ pub(crate) struct Ended<'a> {
     pub settings: &'a DeliverySettings,
     pub seen: &'a Seen<'a>,
     pub now: Timestamp,
+}
+
+/// What becomes of a recipient, with what its sender and the administrators are told.
+#[derive(Clone, Debug)]
+pub(crate) struct Judged {
+    pub outcome: Outcome,
+    /// What was found where no host was tried.
+    pub detail: Option<String>,
+    /// The TLS that a clause demanded could not be had.
+    pub for_tls: bool,
+    /// Its sender is told now that it takes long.
+    pub warns: bool,
+    /// When it is given up, where it still waits.
+    pub until: Option<Timestamp>,
 }
 
 /// Why a recipient was not delivered, as far as the decision needs it.
@@ -73,10 +96,11 @@ struct Trouble {
 }
 
 impl Ended<'_> {
-    /// The outcome for one recipient, by its index in the claim.
-    pub(crate) fn outcome(&self, index: usize, recipient: &QueuedRecipient) -> Outcome {
+    /// What becomes of one recipient, by its index in the claim.
+    pub(crate) fn judge(&self, index: usize, recipient: &QueuedRecipient) -> Judged {
         match self.seen {
             Seen::Report { reply } => self.reported(recipient, reply),
+            Seen::Returned { reason } => self.returned(recipient, *reason),
             Seen::Nowhere(nowhere) => {
                 let trouble = Trouble {
                     why: nowhere.why,
@@ -87,7 +111,9 @@ impl Ended<'_> {
                 };
                 let mut attempt = self.evidence(recipient, None);
                 attempt.reply = None;
-                self.decide(trouble, attempt, recipient)
+                let judged = self.decide(trouble, attempt, recipient);
+                let detail = Some(nowhere.detail.clone()).filter(|detail| !detail.is_empty());
+                Judged { detail, ..judged }
             }
             Seen::SetBack(setback) => self.set_back(setback, recipient),
             Seen::Hosts { trial, .. } => self.tried(trial, index, recipient),
@@ -95,7 +121,7 @@ impl Ended<'_> {
     }
 
     /// With what the last probe of the lane saw, and due again when the next one is.
-    fn set_back(&self, setback: &Setback, recipient: &QueuedRecipient) -> Outcome {
+    fn set_back(&self, setback: &Setback, recipient: &QueuedRecipient) -> Judged {
         let seen = &setback.attempt;
         let why = seen.why.unwrap_or(Why::DnsFail);
         let stage = seen.tries.iter().map(|one| one.stage).max().unwrap_or(Stage::Dns);
@@ -120,7 +146,7 @@ impl Ended<'_> {
         self.decide(trouble, attempt, recipient)
     }
 
-    fn tried(&self, trial: &Trial, index: usize, recipient: &QueuedRecipient) -> Outcome {
+    fn tried(&self, trial: &Trial, index: usize, recipient: &QueuedRecipient) -> Judged {
         let Some((host, said)) = trial.deciding(index) else {
             let trouble = Trouble {
                 why: Why::DnsFail,
@@ -138,7 +164,7 @@ impl Ended<'_> {
             Said::Accepted { reply } => {
                 attempt.reply = Some(reply.text.clone());
                 attempt.status = reply.status.clone();
-                return Outcome::Delivered(attempt);
+                return settled(Outcome::Delivered(attempt), false);
             }
             Said::Refused { reply, .. } => {
                 attempt.reply = Some(reply.text.clone());
@@ -169,7 +195,9 @@ impl Ended<'_> {
             Seen::Hosts { plan, .. } => {
                 plan.iter().any(|(hop, requirement)| is_at(host, hop) && requirement.is_enforced())
             }
-            Seen::Nowhere(_) | Seen::SetBack(_) | Seen::Report { .. } => false,
+            Seen::Nowhere(_) | Seen::SetBack(_) | Seen::Report { .. } | Seen::Returned { .. } => {
+                false
+            }
         }
     }
 
@@ -178,35 +206,52 @@ impl Ended<'_> {
         trouble: Trouble,
         mut attempt: Attempt,
         recipient: &QueuedRecipient,
-    ) -> Outcome {
+    ) -> Judged {
         let Trouble { why, status, permanent, for_tls, not_before } = trouble;
         attempt.why = Some(why);
         attempt.status = status;
         if permanent {
-            return bounced(attempt);
+            return bounced(attempt, for_tls);
         }
         if for_tls && self.settings.enforced_failure == EnforcedFailure::Bounce {
             attempt.status = format!("5{}", attempt.status.trim_start_matches('4'));
-            return bounced(attempt);
+            return bounced(attempt, for_tls);
         }
         let copy = self.claim.copy();
         let end = self.settings.lifetime.end(copy.accepted_at, for_tls);
         if self.now >= end {
             // The class stays 4: to send it again later may work (RFC 3463 section 2).
-            return bounced(attempt);
+            return bounced(attempt, for_tls);
         }
         let seed =
             luck::mix(self.now.millis().unsigned_abs(), recipient.entry.to_string().as_bytes());
         let attempts = recipient.attempts.saturating_add(1);
         let next = self.settings.schedule.next(attempts, self.now, seed);
         let next = not_before.unwrap_or(next);
-        // The last attempt falls on the end of the lifetime, not an hour behind it.
+        let warning = self.warning(recipient, end);
+        let warns = warning.is_some_and(|at| self.now >= at);
+        // The last attempt falls on the end of the lifetime, not an hour behind it; and
+        // one falls on the time at which the sender is to be told of the delay.
+        let latest = warning.filter(|at| self.now < *at).map_or(end, |at| at.min(end));
         let soonest = self.now.plus(Duration::from_millis(1));
+        let next = next.min(latest).max(soonest);
         attempt.outcome = Ending::Deferred;
-        Outcome::Deferred { attempt, next: next.min(end).max(soonest), warned: recipient.warned }
+        let warned = recipient.warned || warns;
+        let outcome = Outcome::Deferred { attempt, next, warned };
+        Judged { outcome, detail: None, for_tls, warns, until: Some(end) }
     }
 
-    fn reported(&self, recipient: &QueuedRecipient, reply: &str) -> Outcome {
+    /// When the sender of a recipient is told that it takes long, where that is still
+    /// to be done. RFC 3461 section 4.1: without NOTIFY the delay is reported, with it
+    /// only where it names DELAY. A warning at the end would come with the failure.
+    fn warning(&self, recipient: &QueuedRecipient, end: Timestamp) -> Option<Timestamp> {
+        let wants = recipient.params.notify.is_none_or(|notify| notify.delay && !notify.never);
+        let is_heard = matches!(self.claim.message().sender, ReversePath::Mailbox(_));
+        let at = self.claim.copy().accepted_at.plus(self.settings.delay_warning);
+        (wants && is_heard && !recipient.warned && at < end).then_some(at)
+    }
+
+    fn reported(&self, recipient: &QueuedRecipient, reply: &str) -> Judged {
         let mut attempt = self.evidence(recipient, None);
         attempt.why = Some(Why::RejectedByRule);
         attempt.reply = Some(reply.to_owned());
@@ -216,7 +261,16 @@ impl Ended<'_> {
             .filter(|code| code.starts_with("5.") || code.starts_with("4."))
             .unwrap_or_else(|| Why::RejectedByRule.status())
             .to_owned();
-        bounced(attempt)
+        bounced(attempt, false)
+    }
+
+    /// Who returned it is in the journal, and is no business of a stranger's.
+    fn returned(&self, recipient: &QueuedRecipient, reason: Option<&str>) -> Judged {
+        let mut attempt = self.evidence(recipient, None);
+        attempt.why = Some(Why::ReturnedByAdmin);
+        attempt.reply = reason.map(|reason| printable(reason.as_bytes(), MOST_REASON));
+        Why::ReturnedByAdmin.status().clone_into(&mut attempt.status);
+        bounced(attempt, false)
     }
 
     fn evidence(&self, recipient: &QueuedRecipient, host: Option<&HostTry>) -> Attempt {
@@ -226,9 +280,14 @@ impl Ended<'_> {
                 let at = plan.iter().find(|(hop, _)| is_at(host, hop));
                 at.map_or_else(|| self.claim.copy().demands.as_slice(), |(_, at)| at.demands())
             }
-            (Seen::Hosts { .. } | Seen::Nowhere(_) | Seen::SetBack(_) | Seen::Report { .. }, _) => {
-                self.claim.copy().demands.as_slice()
-            }
+            (
+                Seen::Hosts { .. }
+                | Seen::Nowhere(_)
+                | Seen::SetBack(_)
+                | Seen::Report { .. }
+                | Seen::Returned { .. },
+                _,
+            ) => self.claim.copy().demands.as_slice(),
         };
         let (level, decided_by) = Attempt::wanted(demands, message.revision);
         Attempt {
@@ -251,9 +310,14 @@ impl Ended<'_> {
     }
 }
 
-const fn bounced(mut attempt: Attempt) -> Outcome {
+fn bounced(mut attempt: Attempt, for_tls: bool) -> Judged {
     attempt.outcome = Ending::Bounced;
-    Outcome::Bounced(attempt)
+    settled(Outcome::Bounced(attempt), for_tls)
+}
+
+/// The recipient does not wait any longer.
+const fn settled(outcome: Outcome, for_tls: bool) -> Judged {
+    Judged { outcome, detail: None, for_tls, warns: false, until: None }
 }
 
 /// Whether a host that was tried is this one of the plan: two routes may differ in their port alone.
@@ -271,14 +335,10 @@ fn is_about_tls(stage: Stage, why: Why) -> bool {
 /// A cause that trying again cannot mend: every host that was tried says so.
 fn is_hopeless(trial: &Trial, index: usize) -> bool {
     let lines = trial.lines(index);
-    let hopeless = |why: Why| {
-        matches!(why, Why::NeedsUtf8 | Why::NeedsEightBit | Why::AddressRefused | Why::Loop)
-    };
-    let no_address = |stage: Stage, why: Why| stage == Stage::Dns && why == Why::NoMx;
+    let hopeless =
+        |stage: Stage, why: Why| why.is_hopeless() && (why != Why::NoMx || stage == Stage::Dns);
     !lines.is_empty()
-        && lines
-            .iter()
-            .all(|line| line.why.is_some_and(|why| hopeless(why) || no_address(line.stage, why)))
+        && lines.iter().all(|line| line.why.is_some_and(|why| hopeless(line.stage, why)))
 }
 
 /// A permanent failure has a status of class 5.

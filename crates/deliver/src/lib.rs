@@ -6,6 +6,7 @@
 //! not, and only a permit of that session can carry the message. Every attempt
 //! ends in a settlement for every recipient, with its evidence.
 
+mod alert;
 mod attempt;
 mod backoff;
 mod broken_tls;
@@ -29,6 +30,7 @@ mod settings;
 mod trial;
 mod worker;
 
+pub use alert::{Alert, AlertKind, Alerts, QUIET};
 pub use engine::Engine;
 pub use observe::Observe;
 pub use parts::{Parts, Secrets};

@@ -1,4 +1,5 @@
-//! Which reports a settled claim owes its sender, and how a report becomes mail.
+//! Which reports a settled claim owes its sender, and how a report or an alert
+//! becomes mail.
 //!
 //! A report is mail like any other: it walks the Message Rules (decision 4), so a
 //! partner's Enforced TLS holds for it too, and it is committed together with the
@@ -8,6 +9,7 @@ use gatepost_policy::{
     accept::{self, Origin},
     direction::{Direction, Matched},
     facts::{Facts, Headers},
+    id::MessageId,
     rules::Undecided,
     snapshot::Snapshot,
     tls::{Demand, Level, Source},
@@ -23,7 +25,9 @@ use gatepost_wire::{
 };
 
 use crate::{
+    alert,
     dsn::{self, Kind, Original, Report, Reported},
+    judge::Judged,
     parts::Parts,
     settings::DeliverySettings,
 };
@@ -38,20 +42,20 @@ pub(crate) struct Case<'a> {
     pub settings: &'a DeliverySettings,
     pub claim: &'a Claim,
     /// One for each recipient of the claim, in order.
-    pub outcomes: &'a [Outcome],
+    pub judged: &'a [Judged],
     /// Recipients that were delivered to a host which reports no success itself.
     pub relayed: &'a [usize],
     pub now: Timestamp,
 }
 
-/// The reports that are due, as messages for the store.
+/// The reports and alerts that are due, as messages for the store.
 pub(crate) async fn make(case: &Case<'_>) -> Vec<(Vec<u8>, NewMessage)> {
+    let mut notices = alert::raise(case);
     let ReversePath::Mailbox(sender) = &case.claim.message().sender else {
         tell_of_silence(case);
-        return Vec::new();
+        return notices;
     };
-    let mut notices = Vec::new();
-    for kind in [Kind::Failed, Kind::Relayed] {
+    for kind in Kind::ALL {
         let reported = reported(case, kind);
         if !reported.is_empty() {
             notices.push(one(case, kind, sender, &reported).await);
@@ -62,8 +66,8 @@ pub(crate) async fn make(case: &Case<'_>) -> Vec<(Vec<u8>, NewMessage)> {
 
 /// Mail without a sender that fails is reported to nobody (RFC 5321 section 4.5.5).
 fn tell_of_silence(case: &Case<'_>) {
-    for outcome in case.outcomes {
-        if let Outcome::Bounced(attempt) = outcome {
+    for judged in case.judged {
+        if let Outcome::Bounced(attempt) = &judged.outcome {
             tracing::warn!(
                 message = %attempt.message,
                 to = attempt.recipient,
@@ -76,17 +80,22 @@ fn tell_of_silence(case: &Case<'_>) {
 /// The recipients that a report of this kind is about (RFC 3461 section 4.1).
 fn reported<'a>(case: &'a Case<'_>, kind: Kind) -> Vec<Reported<'a>> {
     let recipients = &case.claim.copy().recipients;
-    let all = recipients.iter().zip(case.outcomes).enumerate();
-    all.filter_map(|(index, (recipient, outcome))| {
+    let all = recipients.iter().zip(case.judged).enumerate();
+    all.filter_map(|(index, (recipient, judged))| {
         let notify = recipient.params.notify;
-        let wanted = match (kind, outcome) {
+        let wanted = match (kind, &judged.outcome) {
             (Kind::Failed, Outcome::Bounced(_)) => {
                 notify.is_none_or(|notify| notify.failure && !notify.never)
             }
+            (Kind::Delayed, Outcome::Deferred { .. }) => judged.warns,
             (Kind::Relayed, Outcome::Delivered(_)) => {
                 notify.is_some_and(|notify| notify.success) && case.relayed.contains(&index)
             }
-            (Kind::Failed | Kind::Relayed, _) => false,
+            (Kind::Failed | Kind::Delayed | Kind::Relayed, _) => false,
+        };
+        let waits = match &judged.outcome {
+            Outcome::Deferred { next, .. } => judged.until.map(|until| (*next, until)),
+            Outcome::Delivered(_) | Outcome::Bounced(_) => None,
         };
         wanted.then(|| Reported {
             mailbox: &recipient.mailbox,
@@ -95,7 +104,10 @@ fn reported<'a>(case: &'a Case<'_>, kind: Kind) -> Vec<Reported<'a>> {
                 .orcpt
                 .as_deref()
                 .map(|orcpt| decode_xtext(orcpt).unwrap_or_else(|| orcpt.to_owned())),
-            attempt: outcome.attempt(),
+            attempt: judged.outcome.attempt(),
+            detail: judged.detail.as_deref(),
+            for_tls: judged.for_tls,
+            waits,
         })
     })
     .collect()
@@ -109,7 +121,8 @@ async fn one(
 ) -> (Vec<u8>, NewMessage) {
     let message = case.claim.message();
     // Mail that demanded TLS is never returned whole: the report may travel in clear text.
-    let enforced = reported.iter().any(|one| one.attempt.level.is_enforced());
+    let enforced = reported.iter().any(|one| one.for_tls || one.attempt.level.is_enforced())
+        || case.claim.copy().demands.iter().any(|demand| demand.level().is_enforced());
     let whole = kind == Kind::Failed
         && message.params.ret == Some(Ret::Full)
         && !enforced
@@ -123,13 +136,16 @@ async fn one(
         Vec::new()
     });
     let id = case.parts.enqueue.mint();
+    let postmaster = case.snapshot.postmaster(case.settings.postmaster.as_ref());
     let envid = message.params.envid.as_deref().and_then(decode_xtext);
     let report = Report {
         kind,
         hostname: &case.settings.hostname,
+        postmaster: postmaster.as_ref(),
         id,
         now: case.now,
         arrived: message.received_at,
+        direction: case.claim.copy().lane.direction,
         sender,
         envid: envid.as_deref(),
         recipients: reported,
@@ -157,17 +173,12 @@ async fn original(case: &Case<'_>, whole: bool) -> Result<Vec<u8>, StoreError> {
     Ok(bytes)
 }
 
-/// The report as a message of ours: judged by the rules, to be delivered in any case.
-fn as_mail(
-    case: &Case<'_>,
-    id: gatepost_policy::id::MessageId,
-    sender: &Mailbox,
-    written: &[u8],
-) -> NewMessage {
+/// A mail of ours to `to`: judged by the rules, to be delivered in any case.
+pub(crate) fn as_mail(case: &Case<'_>, id: MessageId, to: &Mailbox, written: &[u8]) -> NewMessage {
     let client = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     let facts = Facts {
         sender: ReversePath::Null,
-        recipients: vec![sender.clone()],
+        recipients: vec![to.clone()],
         client,
         from_source: true,
         size: u64::try_from(written.len()).unwrap_or(u64::MAX),
@@ -177,18 +188,16 @@ fn as_mail(
     };
     let params = MailParams {
         body: if written.is_ascii() { BodyKind::SevenBit } else { BodyKind::EightBit },
-        smtputf8: sender.needs_smtputf8(),
+        smtputf8: to.needs_smtputf8(),
         ..MailParams::default()
     };
     let copies = match accept::accept(case.snapshot, &facts, Origin::Gatepost, b"") {
         Ok(accepted) => accepted
             .dispositions
             .into_iter()
-            .map(|judged| {
-                copy(sender, judged.direction, judged.demands, judged.edits, judged.matched)
-            })
+            .map(|judged| copy(to, judged.direction, judged.demands, judged.edits, judged.matched))
             .collect(),
-        Err(undecided) => vec![unjudged(case.snapshot, sender, &undecided)],
+        Err(undecided) => vec![unjudged(case.snapshot, to, &undecided)],
     };
     NewMessage {
         id,

@@ -8,7 +8,7 @@ use gatepost_net::{auth::Password, dns::Resolver, tls::Connector};
 use gatepost_policy::snapshot::Snapshot;
 use gatepost_store::{Clock, Dispatch, Enqueue};
 
-use crate::{observe::Observe, settings::DeliverySettings};
+use crate::{alert::Alerts, observe::Observe, settings::DeliverySettings};
 
 /// What the engine works with.
 pub struct Parts {
@@ -30,6 +30,8 @@ pub struct Parts {
     pub observe: Arc<dyn Observe>,
     /// Passwords for logins at smart hosts.
     pub secrets: Arc<dyn Secrets>,
+    /// What administrators have been told.
+    pub alerts: Arc<Alerts>,
 }
 
 /// Where passwords are kept. They are asked for at each login, so that a changed one

@@ -60,6 +60,11 @@ pub(crate) fn memory() -> Memory {
 
 /// One message for `bo@d.test` in a store, claimed.
 pub(crate) async fn claimed(store: &Memory, level: Level) -> Claim {
+    claimed_from(store, ReversePath::Null, level).await
+}
+
+/// The same, from this sender.
+pub(crate) async fn claimed_from(store: &Memory, sender: ReversePath, level: Level) -> Claim {
     let recipient = Mailbox::parse("bo@d.test").unwrap();
     let mut staging = store.stage(None).unwrap();
     staging.append(b"Subject: s\r\n\r\nbody\r\n").await.unwrap();
@@ -67,7 +72,7 @@ pub(crate) async fn claimed(store: &Memory, level: Level) -> Claim {
     let message = NewMessage {
         id: store.mint(),
         received_at: ACCEPTED,
-        sender: ReversePath::Null,
+        sender,
         params: MailParams::default(),
         client: ClientFacts {
             address: "127.0.0.1".parse().unwrap(),

@@ -147,12 +147,14 @@ impl Trial {
             let host = &self.tries[index];
             return Some((host, host.said.get(recipient)?.as_ref()?));
         }
-        let mut best: Option<(&HostTry, &Said, Stage)> = None;
+        // A fault of this gateway is not hidden behind some host's trouble.
+        let mut best: Option<(&HostTry, &Said, (bool, Stage))> = None;
         for host in &self.tries {
-            if let Some(Some(said @ Said::Waits { stage, .. })) = host.said.get(recipient)
-                && best.is_none_or(|(_, _, furthest)| *stage > furthest)
-            {
-                best = Some((host, said, *stage));
+            if let Some(Some(said @ Said::Waits { stage, why, .. })) = host.said.get(recipient) {
+                let rank = (why.is_ours(), *stage);
+                if best.is_none_or(|(_, _, highest)| rank > highest) {
+                    best = Some((host, said, rank));
+                }
             }
         }
         best.map(|(host, said, _)| (host, said))
@@ -213,6 +215,16 @@ mod tests {
         let (host, _) = trial.deciding(0).unwrap();
         assert_eq!(host.host, "mx2");
         assert_eq!(trial.lines(0).len(), 4);
+    }
+
+    #[test]
+    fn a_fault_of_this_gateway_is_not_hidden_behind_a_hosts_trouble() {
+        let mut trial = Trial::new(1);
+        trial.failed("mx1", None, failure(Stage::Plan, Why::PolicyBroken));
+        trial.failed("mx2", None, failure(Stage::Tls, Why::TlsAlert));
+        assert_eq!(trial.deciding(0).unwrap().0.host, "mx1");
+        trial.failed("mx3", None, failure(Stage::Plan, Why::GuardTripped));
+        assert_eq!(trial.deciding(0).unwrap().0.host, "mx1", "ties go to the first");
     }
 
     #[test]

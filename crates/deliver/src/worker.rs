@@ -16,7 +16,7 @@ use crate::{
     backoff::Setback,
     destination::{self, Destination, Nowhere},
     engine::{Engine, Terms},
-    judge::{Ended, Seen},
+    judge::{Ended, Judged, Seen},
     luck,
     notice::{self, Case},
     pool,
@@ -168,12 +168,9 @@ async fn deliver(
         );
     }
     if let Fate::Returned { by: _, reason } = &claim.copy().fate {
-        let reason = reason.as_deref().unwrap_or("no reason given");
-        let reply = format!("550 5.7.1 returned by an administrator: {reason}");
-        return (
-            Some(settle(engine, &view.terms, claim, &Seen::Report { reply: &reply }).await),
-            live,
-        );
+        let reason = reason.clone();
+        let seen = Seen::Returned { reason: reason.as_deref() };
+        return (Some(settle(engine, &view.terms, claim, &seen).await), live);
     }
     let hosts = match &view.destination {
         Destination::Hosts(hosts) => hosts,
@@ -247,20 +244,20 @@ async fn settle(engine: &Engine, terms: &Terms, claim: Claim, seen: &Seen<'_>) -
     let parts = &engine.parts;
     let now = parts.clock.now();
     let ended = Ended { claim: &claim, settings: &terms.settings, seen, now };
-    let outcomes: Vec<Outcome> = claim
+    let judged: Vec<Judged> = claim
         .copy()
         .recipients
         .iter()
         .enumerate()
-        .map(|(index, recipient)| ended.outcome(index, recipient))
+        .map(|(index, recipient)| ended.judge(index, recipient))
         .collect();
-    if let (Some(began), Some(first)) = (seen.began(), outcomes.first()) {
-        engine.learn(&claim.copy().lane, began, first.attempt(), terms);
+    if let (Some(began), Some(first)) = (seen.began(), judged.first()) {
+        engine.learn(&claim.copy().lane, began, first.outcome.attempt(), terms);
     }
     let waited = now.since(claim.message().received_at);
-    for outcome in &outcomes {
-        tell(outcome);
-        parts.observe.attempted(outcome.attempt(), waited);
+    for judged in &judged {
+        tell(&judged.outcome);
+        parts.observe.attempted(judged.outcome.attempt(), waited);
     }
     let relayed = seen.relayed();
     let case = Case {
@@ -268,12 +265,12 @@ async fn settle(engine: &Engine, terms: &Terms, claim: Claim, seen: &Seen<'_>) -
         snapshot: &terms.snapshot,
         settings: &terms.settings,
         claim: &claim,
-        outcomes: &outcomes,
+        judged: &judged,
         relayed: &relayed,
         now,
     };
     let notices = notice::make(&case).await;
-    let mut outcomes = outcomes.into_iter();
+    let mut outcomes = judged.into_iter().map(|judged| judged.outcome);
     let mut settlement = claim.settle(|_| {
         outcomes.next().expect("one outcome was made for each recipient above, in this order")
     });

@@ -10,7 +10,7 @@ use std::time::Duration;
 use gatepost_policy as policy;
 use gatepost_policy::accept::Warning;
 use gatepost_policy::direction::Matched;
-use gatepost_policy::evidence::{Attempt, Ending};
+use gatepost_policy::evidence::{Attempt, Ending, NoTls};
 use gatepost_policy::tls::VerifiedBy;
 use gatepost_receive::Anomaly;
 use gatepost_store::{Counts, Verdict, embedded};
@@ -86,6 +86,7 @@ pub(crate) struct Metrics {
     commit_seconds: Histogram,
     commit_messages: Histogram,
     reloads: Family<Reload, Counter>,
+    alerts: Family<Kind, Counter>,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq, Hash, EncodeLabelSet)]
@@ -114,6 +115,7 @@ impl Metrics {
             commit_seconds: Histogram::new(exponential_buckets(0.0001, 2.0, 16)),
             commit_messages: Histogram::new(exponential_buckets(1.0, 2.0, 10)),
             reloads: Family::default(),
+            alerts: Family::default(),
         };
         let registry = metrics.register();
         (Arc::new(metrics), registry)
@@ -137,6 +139,7 @@ impl Metrics {
             commit_seconds,
             commit_messages,
             reloads,
+            alerts,
         } = self.clone();
         // counters get `_total` from the format
         registry.register(
@@ -154,7 +157,7 @@ impl Metrics {
         );
         registry.register(
             "gatepost_clear_fallback",
-            "Deliveries in clear text, by the reason",
+            "Deliveries in clear text where TLS was tried, by the reason",
             clear_fallbacks,
         );
         registry.register(
@@ -194,6 +197,7 @@ impl Metrics {
             "Reloads of the configuration and the policy",
             reloads,
         );
+        registry.register("gatepost_alerts", "What administrators were told of", alerts);
         registry
     }
 
@@ -277,7 +281,9 @@ impl Metrics {
         }
         if attempt.outcome == Ending::Delivered {
             self.delivery_seconds.observe(since_received.as_secs_f64());
-            if let Some(why) = attempt.clear_because {
+            // Where TLS was not even tried, nothing fell back.
+            let fell_back = attempt.clear_because.filter(|why| *why != NoTls::LevelPlain);
+            if let Some(why) = fell_back {
                 self.clear_fallbacks.get_or_create(&Reason { reason: why.word() }).inc();
             }
         }
@@ -289,6 +295,10 @@ impl Metrics {
 
     pub(crate) fn session_given_up(&self, why: &'static str) {
         self.given_up_sessions.get_or_create(&PoolReject { why }).inc();
+    }
+
+    pub(crate) fn alert(&self, kind: &'static str) {
+        self.alerts.get_or_create(&Kind { kind }).inc();
     }
 
     pub(crate) fn stripped(&self, kind: &'static str) {

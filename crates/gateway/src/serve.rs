@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use gatepost_deliver::{DeliverySettings, Engine};
+use gatepost_deliver::{Alerts, DeliverySettings, Engine};
 use gatepost_net::dns::{Hickory, Resolver};
 use gatepost_net::listen::{Listener, ServerTls};
 use gatepost_net::tls::Connector;
@@ -172,7 +172,8 @@ impl Gateway {
         listeners.take(&config.listeners, bound, &certificate);
         let mail = listeners.addresses();
         shared.delivery.store(Arc::new(settings::delivery(&config, mail.clone())));
-        start_engine(&store, &shared, &clock, (resolver, chronicle), &supervisor);
+        let alerts = chronicle::alerts(&store, clock.now()).await;
+        start_engine(&store, &shared, &clock, (resolver, chronicle, alerts), &supervisor);
         let background = Background {
             store: store.clone(),
             shared: Arc::clone(&shared),
@@ -362,7 +363,7 @@ fn start_engine(
     store: &Embedded,
     shared: &Shared,
     clock: &Arc<dyn Clock>,
-    (resolver, chronicle): (Arc<dyn Resolver>, Arc<Chronicle>),
+    (resolver, chronicle, alerts): (Arc<dyn Resolver>, Arc<Chronicle>, Alerts),
     supervisor: &Supervisor,
 ) {
     let parts = gatepost_deliver::Parts {
@@ -375,6 +376,7 @@ fn start_engine(
         clock: Arc::clone(clock),
         observe: chronicle,
         secrets: Arc::new(PasswordFiles::of(&shared.config.load())),
+        alerts: Arc::new(alerts),
     };
     let group = &supervisor.attempts;
     let engine = Engine::new(parts, group.tracker.clone(), group.stop.clone());

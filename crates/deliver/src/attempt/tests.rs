@@ -17,6 +17,8 @@ impl Observe for Silent {
     fn sessions(&self, _: i64) {}
     fn session_given_up(&self, _: &'static str) {}
     fn starttls_stripped(&self, _: gatepost_policy::id::MessageId, _: &str, _: SocketAddr) {}
+
+    fn alert(&self, _: &crate::alert::Alert) {}
 }
 
 struct NoSecrets;

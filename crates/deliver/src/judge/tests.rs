@@ -2,10 +2,13 @@ use std::time::Duration;
 
 use gatepost_net::failure::Failure;
 use gatepost_policy::tls::{Level, PlanInput, TlsPolicies, UnknownLevel, plan};
-use gatepost_wire::reply::{Response, read_response};
+use gatepost_wire::{
+    command::Notify,
+    reply::{Response, read_response},
+};
 
 use super::*;
-use crate::samples::{ACCEPTED, claimed, memory, settings};
+use crate::samples::{ACCEPTED, claimed, claimed_from, memory, settings};
 
 fn reply(text: &str) -> Response {
     read_response(format!("{text}\r\n").as_bytes()).unwrap().unwrap().0
@@ -21,7 +24,7 @@ async fn judged(
     failures: Vec<Failure>,
     settings: &DeliverySettings,
     after: Duration,
-) -> Outcome {
+) -> Judged {
     let store = memory();
     let claim = claimed(&store, level).await;
     let hosts: Vec<NextHop> = (0..failures.len()).map(|n| hop(&format!("mx{n}"))).collect();
@@ -42,15 +45,16 @@ async fn judged(
     let seen = Seen::Hosts { trial: &trial, plan: &plan, began: ACCEPTED };
     let now = claim.copy().accepted_at.plus(after);
     let ended = Ended { claim: &claim, settings, seen: &seen, now };
-    ended.outcome(0, claim.copy().recipients.first().unwrap())
+    ended.judge(0, claim.copy().recipients.first().unwrap())
 }
 
 fn no_starttls() -> Failure {
     Failure::new(Stage::Ehlo, Why::StartTlsNotOffered, "")
 }
 
-fn status(outcome: &Outcome) -> (Ending, &str) {
-    (outcome.attempt().outcome, outcome.attempt().status.as_str())
+fn status(judged: &Judged) -> (Ending, &str) {
+    let attempt = judged.outcome.attempt();
+    (attempt.outcome, attempt.status.as_str())
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -74,7 +78,7 @@ async fn k03_a_tls_cause_ends_enforced_mail_after_a_day_and_keeps_its_class() {
     assert_eq!(status(&outcome), (Ending::Bounced, "4.7.4"));
     let shortly_before = DAY - Duration::from_secs(1);
     let outcome = judged(Level::Require, vec![no_starttls()], &settings(), shortly_before).await;
-    let Outcome::Deferred { next, .. } = outcome else { panic!("{outcome:?}") };
+    let Outcome::Deferred { next, .. } = outcome.outcome else { panic!("{outcome:?}") };
     assert_eq!(next, ACCEPTED.plus(DAY), "the last attempt falls on the end");
 }
 
@@ -92,7 +96,7 @@ async fn a_refused_greeting_is_about_the_host_and_waits_with_class_four() {
     let greeting = Failure::replied(Stage::Banner, Why::RemoteReply, reply("554 5.3.2 not now"));
     let outcome = judged(Level::Try, vec![greeting], &settings(), Duration::ZERO).await;
     assert_eq!(status(&outcome), (Ending::Deferred, "4.3.2"));
-    assert_eq!(outcome.attempt().reply.as_deref(), Some("554 5.3.2 not now"));
+    assert_eq!(outcome.outcome.attempt().reply.as_deref(), Some("554 5.3.2 not now"));
 }
 
 #[tokio::test]
@@ -111,7 +115,85 @@ async fn a_recipient_that_a_rule_refused_is_reported_with_the_codes_of_its_reply
     let claim = claimed(&store, Level::Try).await;
     let seen = Seen::Report { reply: "550 5.7.2 not to them" };
     let ended = Ended { claim: &claim, settings: &settings(), seen: &seen, now: ACCEPTED };
-    let outcome = ended.outcome(0, claim.copy().recipients.first().unwrap());
+    let outcome = ended.judge(0, claim.copy().recipients.first().unwrap());
     assert_eq!(status(&outcome), (Ending::Bounced, "5.7.2"));
-    assert_eq!(outcome.attempt().why, Some(Why::RejectedByRule));
+    assert_eq!(outcome.outcome.attempt().why, Some(Why::RejectedByRule));
+}
+
+/// Judges an attempt that found no STARTTLS at a message of `anna@acme.test`, this
+/// long after acceptance, with `NOTIFY` and `warned` as given.
+async fn delayed(
+    notify: Option<Notify>,
+    warned: bool,
+    settings: &DeliverySettings,
+    after: Duration,
+) -> (bool, Timestamp, bool) {
+    let store = memory();
+    let sender = ReversePath::parse("anna@acme.test").unwrap();
+    let claim = claimed_from(&store, sender, Level::Require).await;
+    let detail =
+        Nowhere { why: Why::DnsFail, status: "4.4.3", permanent: false, detail: String::new() };
+    let now = claim.copy().accepted_at.plus(after);
+    let ended = Ended { claim: &claim, settings, seen: &Seen::Nowhere(&detail), now };
+    let mut recipient = claim.copy().recipients.first().unwrap().clone();
+    recipient.params.notify = notify;
+    recipient.warned = warned;
+    let judged = ended.judge(0, &recipient);
+    let Outcome::Deferred { next, warned, .. } = judged.outcome else { panic!("{judged:?}") };
+    (judged.warns, next, warned)
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn warning_after(delay: Duration) -> DeliverySettings {
+    DeliverySettings { delay_warning: delay, ..settings() }
+}
+
+#[tokio::test]
+async fn k02_a_sender_is_told_of_the_delay_once_and_on_time() {
+    let settings = warning_after(4 * HOUR);
+    let (warns, next, warned) =
+        delayed(None, false, &settings, 4 * HOUR - Duration::from_secs(60)).await;
+    assert!(!warns && !warned);
+    assert_eq!(next, ACCEPTED.plus(4 * HOUR), "an attempt falls on the time of the warning");
+    let (warns, next, warned) = delayed(None, false, &settings, 4 * HOUR).await;
+    assert!(warns && warned);
+    assert!(next > ACCEPTED.plus(4 * HOUR + Duration::from_secs(200)), "the schedule goes on");
+    let (warns, _, warned) = delayed(None, true, &settings, 5 * HOUR).await;
+    assert!(!warns && warned, "and not again");
+}
+
+#[tokio::test]
+async fn k08_a_delay_is_reported_where_it_is_asked_for_or_nothing_is_said() {
+    let settings = warning_after(4 * HOUR);
+    let none = Notify { never: false, success: false, failure: false, delay: false };
+    for (notify, wanted) in [
+        (None, true),
+        (Some(Notify { delay: true, ..none }), true),
+        (Some(Notify { failure: true, success: true, ..none }), false),
+        (Some(Notify { never: true, ..none }), false),
+    ] {
+        assert_eq!(delayed(notify, false, &settings, 5 * HOUR).await.0, wanted, "{notify:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_warning_that_would_come_with_the_failure_or_later_does_not_come() {
+    for delay in [5 * DAY, 9 * DAY] {
+        let settings = warning_after(delay);
+        let just_before = 5 * DAY - Duration::from_secs(60);
+        assert!(!delayed(None, false, &settings, just_before).await.0);
+    }
+}
+
+#[tokio::test]
+async fn a_returned_message_says_why_and_not_who() {
+    let store = memory();
+    let claim = claimed(&store, Level::Try).await;
+    let seen = Seen::Returned { reason: Some("wrong\npartner") };
+    let ended = Ended { claim: &claim, settings: &settings(), seen: &seen, now: ACCEPTED };
+    let judged = ended.judge(0, claim.copy().recipients.first().unwrap());
+    assert_eq!(status(&judged), (Ending::Bounced, "5.7.1"));
+    assert_eq!(judged.outcome.attempt().why, Some(Why::ReturnedByAdmin));
+    assert_eq!(judged.outcome.attempt().reply.as_deref(), Some("wrong\\npartner"));
 }

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use gatepost_deliver::{Alert, AlertKind, Alerts, QUIET};
 use gatepost_policy::accept::Warning;
 use gatepost_policy::direction::{Direction, Matched};
 use gatepost_policy::evidence::Attempt;
@@ -14,6 +15,7 @@ use gatepost_policy::id::MessageId;
 use gatepost_receive::{Anomaly, Observe};
 use gatepost_store::embedded::Embedded;
 use gatepost_store::{Clock, Event, EventKind, Journal, Verdict};
+use gatepost_wire::timestamp::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -46,9 +48,19 @@ impl Chronicle {
     }
 
     fn write(&self, message: MessageId, what: &'static str, detail: serde_json::Value) {
+        self.note(EventKind::Anomaly, message, what, detail);
+    }
+
+    fn note(
+        &self,
+        kind: EventKind,
+        message: MessageId,
+        what: &'static str,
+        detail: serde_json::Value,
+    ) {
         let event = Event {
             at: self.clock.now(),
-            kind: EventKind::Anomaly,
+            kind,
             message: Some(message),
             author: None,
             what: what.to_owned(),
@@ -133,6 +145,45 @@ impl gatepost_deliver::Observe for Chronicle {
         self.metrics.stripped(STRIPPED);
         self.write(message, STRIPPED, serde_json::json!({ "host": host, "address": address }));
     }
+
+    fn alert(&self, alert: &Alert) {
+        let Alert { kind, domain, at: _, since, message, recipient, why, host, text } = alert;
+        self.metrics.alert(kind.word());
+        if kind.is_ours() {
+            tracing::error!(alert = kind.word(), domain, %message, to = recipient, why = why.word(), host, "{text}");
+        } else {
+            tracing::warn!(alert = kind.word(), domain, %message, to = recipient, why = why.word(), host, "{text}");
+        }
+        let detail = serde_json::json!({
+            "kind": kind.word(), "domain": domain, "since": since, "recipient": recipient,
+            "why": why.word(), "host": host, "text": text,
+        });
+        self.note(EventKind::Note, *message, ALERT, detail);
+    }
+}
+
+/// What the journal calls an alert.
+const ALERT: &str = "alert";
+
+/// What earlier processes told administrators not long ago, so that it is not told again.
+pub(super) async fn alerts(store: &Embedded, now: Timestamp) -> Alerts {
+    let alerts = Alerts::default();
+    match store.events(Some(now.minus(QUIET))).await {
+        Ok(events) => {
+            for event in events.iter().filter(|event| event.what == ALERT) {
+                let text = |key: &str| event.detail.get(key).and_then(serde_json::Value::as_str);
+                let kind = text("kind").and_then(AlertKind::parse);
+                let since = text("since").and_then(Timestamp::parse_rfc3339);
+                if let (Some(kind), Some(domain)) = (kind, text("domain")) {
+                    alerts.remember(kind, domain, since.unwrap_or(event.at), event.at);
+                }
+            }
+        }
+        Err(why) => {
+            tracing::warn!(cause = %crate::cli::chain(&why), "which alerts were raised cannot be read; some may come again");
+        }
+    }
+    alerts
 }
 
 impl std::fmt::Debug for Chronicle {
