@@ -5,14 +5,12 @@
 //! a body that is being sent is read in pieces. Whatever waits for a disk does so
 //! on a thread where it holds up nobody.
 
-use std::{fs::File, sync::Arc};
+use std::{fs::File, mem, os::unix::fs::FileExt as _, sync::Arc};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use tokio::sync::Semaphore;
 
-use crate::{
-    error::{Cause, StoreError, Unhealthy},
-    segment,
-};
+use crate::error::{Cause, StoreError, Unhealthy};
 
 mod staging;
 
@@ -20,7 +18,37 @@ pub(crate) use staging::{Content, Spill, Spool};
 pub use staging::{HEAD, IN_MEMORY, Staged, Staging};
 
 /// How much of a file [`Body::next`] reads at a time.
-const PIECE: u64 = 128 * 1024;
+const PIECE: u64 = 64 * 1024;
+
+/// How many large bodies are written or read at the same moment: more do not make a disk faster, and each needs
+/// a thread while it is, whose memory stays with it.
+const AT_ONCE: usize = 16;
+
+/// Whose turn it is at the files of large bodies. Clones share their turns.
+#[derive(Clone, Debug)]
+pub(crate) struct Turns(Arc<Semaphore>);
+
+impl Turns {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(AT_ONCE)))
+    }
+
+    /// Runs what may wait for a disk where it holds up nobody, when it is its turn.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let turn = Arc::clone(&self.0).acquire_owned().await;
+        let turn = turn.map_err(|_| StoreError::not_applied(Cause::Closed))?;
+        // The turn goes along: it lasts as long as the work, also where nobody waits for that any more.
+        blocking(move || {
+            let done = work();
+            drop(turn);
+            done
+        })
+        .await
+    }
+}
 
 /// The body of a stored message, as it was received.
 #[derive(Debug)]
@@ -32,7 +60,14 @@ pub struct Body {
 #[derive(Debug)]
 enum Source {
     Memory(Option<Bytes>),
-    File { file: Arc<File>, at: u64, end: u64 },
+    File {
+        file: Arc<File>,
+        turns: Turns,
+        at: u64,
+        end: u64,
+        /// The piece before, whose memory is used again once nobody else has it.
+        last: Bytes,
+    },
 }
 
 impl Body {
@@ -42,9 +77,10 @@ impl Body {
     }
 
     /// A body in a file of its own, whose sum was found to be right.
-    pub(crate) fn file(file: File, at: u64, length: u64) -> Self {
+    pub(crate) fn file(file: File, turns: Turns, at: u64, length: u64) -> Self {
         let end = at.saturating_add(length);
-        Self { source: Source::File { file: Arc::new(file), at, end }, length }
+        let source = Source::File { file: Arc::new(file), turns, at, end, last: Bytes::new() };
+        Self { source, length }
     }
 
     /// Its size in bytes.
@@ -64,15 +100,23 @@ impl Body {
     pub async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
         match &mut self.source {
             Source::Memory(bytes) => Ok(bytes.take().filter(|bytes| !bytes.is_empty())),
-            Source::File { file, at, end } => {
+            Source::File { file, turns, at, end, last } => {
                 if at >= end {
                     return Ok(None);
                 }
                 let length = PIECE.min(end.saturating_sub(*at));
+                let room = usize::try_from(length).unwrap_or(0);
+                let mut piece = mem::take(last).try_into_mut().unwrap_or_else(|_| BytesMut::new());
+                piece.resize(room, 0);
                 let (file, from) = (Arc::clone(file), *at);
-                let piece = blocking(move || segment::read_exact_at(&file, from, length)).await??;
+                let read = turns.blocking(move || {
+                    file.read_exact_at(&mut piece, from)?;
+                    Ok::<_, std::io::Error>(piece.freeze())
+                });
+                let piece = read.await??;
                 *at = at.saturating_add(length);
-                Ok(Some(piece.into()))
+                *last = piece.clone();
+                Ok(Some(piece))
             }
         }
     }

@@ -18,7 +18,7 @@ const MAGIC: [u8; 4] = *b"GPbr";
 const VERSION: u32 = 1;
 
 /// How much is read at a time while a sum is checked.
-const PIECE: u64 = 256 * 1024;
+const PIECE: u64 = 64 * 1024;
 
 /// The header of a record. All numbers are little-endian.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -123,11 +123,18 @@ pub(crate) fn check(file: &File, expected: Expected) -> io::Result<Check> {
     let Some(header) = header_at(file, expected)? else { return Ok(Check::Damaged) };
     let mut at = expected.at.saturating_add(u64::try_from(HEADER).unwrap_or(u64::MAX));
     let end = expected.at.saturating_add(expected.record);
-    let mut sum = 0;
+    let (mut sum, mut piece) = (0, Vec::new());
     while at < end {
         let length = PIECE.min(end.saturating_sub(at));
-        let Some(piece) = read_at(file, at, length)? else { return Ok(Check::Damaged) };
-        sum = crc32c::crc32c_append(sum, &piece);
+        // One piece of memory for all of them.
+        piece.resize(usize::try_from(length).unwrap_or(0), 0);
+        match file.read_exact_at(&mut piece, at) {
+            Ok(()) => sum = crc32c::crc32c_append(sum, &piece),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Ok(Check::Damaged);
+            }
+            Err(error) => return Err(error),
+        }
         at = at.saturating_add(length);
     }
     Ok(if header.sum_with(sum) == header.sum { Check::Good(header) } else { Check::Damaged })
@@ -160,7 +167,7 @@ fn read_at(file: &File, at: u64, length: u64) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-pub(crate) fn read_exact_at(file: &File, at: u64, length: u64) -> io::Result<Vec<u8>> {
+fn read_exact_at(file: &File, at: u64, length: u64) -> io::Result<Vec<u8>> {
     let length = usize::try_from(length)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "length out of range"))?;
     let mut bytes = vec![0; length];

@@ -15,7 +15,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::blocking;
+use super::Turns;
 use crate::{
     disk,
     error::{Cause, StoreError},
@@ -42,6 +42,7 @@ const LOOK_EVERY: u64 = 1024 * 1024;
 pub(crate) struct Spool {
     pub(crate) dir: PathBuf,
     pub(crate) reserve: u64,
+    pub(crate) turns: Turns,
 }
 
 /// A body that is being received.
@@ -61,6 +62,7 @@ struct Large {
     target: Target,
     /// What is not written yet.
     pending: Vec<u8>,
+    turns: Turns,
     /// Whether `head` has all that it will have.
     head_ends: bool,
 }
@@ -124,8 +126,8 @@ impl Staging {
             && let Some(spool) = self.spool.take()
         {
             let pending = mem::take(&mut self.head);
-            let target = Target::New(spool);
-            let mut large = Large { target, pending: Vec::new(), head_ends: false };
+            let (turns, target) = (spool.turns.clone(), Target::New(spool));
+            let mut large = Large { target, pending: Vec::new(), turns, head_ends: false };
             large.extend_head(&mut self.head, &pending);
             large.pending = pending;
             self.large = Some(large);
@@ -198,7 +200,7 @@ impl Large {
     async fn write(&mut self) -> Result<(), StoreError> {
         let target = mem::replace(&mut self.target, Target::Lost);
         let mut bytes = mem::take(&mut self.pending);
-        let (spill, bytes) = blocking(move || {
+        let work = move || {
             let mut spill = match target {
                 Target::New(spool) => Spill::create(&spool)?,
                 Target::File(spill) => spill,
@@ -206,12 +208,13 @@ impl Large {
             };
             spill.write(&bytes)?;
             bytes.clear();
-            bytes.shrink_to(2 * WRITE);
             Ok((spill, bytes))
-        })
-        .await??;
+        };
+        let (spill, bytes) = self.turns.blocking(work).await??;
         self.target = Target::File(spill);
-        self.pending = bytes;
+        // The first write has all that was in memory; what gathers behind it is less.
+        let fits = bytes.capacity() <= 2 * WRITE;
+        self.pending = if fits { bytes } else { Vec::with_capacity(2 * WRITE) };
         Ok(())
     }
 }
@@ -338,7 +341,7 @@ mod tests {
 
     fn spool() -> (tempfile::TempDir, Spool) {
         let dir = tempfile::tempdir().unwrap();
-        let spool = Spool { dir: dir.path().to_owned(), reserve: 0 };
+        let spool = Spool { dir: dir.path().to_owned(), reserve: 0, turns: Turns::new() };
         (dir, spool)
     }
 

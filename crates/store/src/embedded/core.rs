@@ -17,7 +17,7 @@ use tokio::sync::{Notify, watch};
 
 use super::{Options, bodies::Bodies, index::Index, rows::StoredCopy, schema};
 use crate::{
-    body::blocking,
+    body::{Turns, blocking},
     claim::{CopyKey, TakeBack},
     disk,
     error::{StoreError, Unhealthy},
@@ -41,6 +41,8 @@ pub(super) struct Core {
     pub(super) health: Mutex<Health>,
     pub(super) head: watch::Sender<u64>,
     pub(super) changed: Notify,
+    /// At the files of large bodies.
+    pub(super) turns: Turns,
     paths: Paths,
     readers: Mutex<Vec<Connection>>,
     /// Held as long as the store is open.
@@ -147,6 +149,7 @@ impl Core {
             health: Mutex::default(),
             head: watch::Sender::new(head),
             changed: Notify::new(),
+            turns: Turns::new(),
             paths,
             readers: Mutex::default(),
             lock: Mutex::new(lock),

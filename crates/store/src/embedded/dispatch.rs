@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Embedded,
-    bodies::{self, Found},
+    bodies::{self, Found, OWN_FILE},
     core::{locked, owner},
     queue::{self, Departure},
     rows::{self, StoredCopy},
@@ -166,10 +166,17 @@ impl Embedded {
             }
             tried = Some(place);
             let dir = self.core.paths().bodies();
-            match blocking(move || bodies::read(&dir, id, place)).await? {
+            let read = move || bodies::read(&dir, id, place);
+            // The whole file of a large body is looked at.
+            let found = if place.segment == OWN_FILE {
+                self.core.turns.blocking(read).await?
+            } else {
+                blocking(read).await?
+            };
+            match found {
                 Ok(Found::Bytes(bytes)) => return Ok(Some(Body::memory(bytes.into()))),
                 Ok(Found::File { file, at, length }) => {
-                    return Ok(Some(Body::file(file, at, length)));
+                    return Ok(Some(Body::file(file, self.core.turns.clone(), at, length)));
                 }
                 Ok(Found::Damaged) => return Ok(None),
                 // It may have been copied forward meanwhile: look again where it is.

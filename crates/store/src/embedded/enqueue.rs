@@ -14,7 +14,7 @@ use super::{
     writer::Op,
 };
 use crate::{
-    body::{Content, Spill, Spool, Staged, Staging, blocking},
+    body::{Content, Spill, Spool, Staged, Staging},
     error::{Cause, StoreError, Unhealthy},
     intake,
     message::{NewMessage, Receipt},
@@ -104,7 +104,11 @@ impl Enqueue for Embedded {
             return Err(StoreError::not_applied(Cause::NotServing));
         }
         self.core.accepting(size_hint.unwrap_or(0))?;
-        let spool = Spool { dir: self.core.paths().incoming(), reserve: self.core.reserve };
+        let spool = Spool {
+            dir: self.core.paths().incoming(),
+            reserve: self.core.reserve,
+            turns: self.core.turns.clone(),
+        };
         Ok(Staging::new(Some(spool), size_hint))
     }
 
@@ -152,7 +156,11 @@ impl Embedded {
         };
         let envelope = message.envelope.clone().unwrap_or_default();
         let path = own_path(&self.core.paths().bodies(), message.id());
-        let kept = blocking(move || spill.keep(&header.bytes(), &rest, &envelope, &path)).await?;
+        let kept = self
+            .core
+            .turns
+            .blocking(move || spill.keep(&header.bytes(), &rest, &envelope, &path))
+            .await?;
         let kept = kept.inspect_err(|error| {
             self.core.bodies_failed("writing a large body", error);
         })?;
