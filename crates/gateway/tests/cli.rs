@@ -378,3 +378,83 @@ fn what_this_version_does_not_have_is_known_and_refused() {
     assert!(folder.run(&["queue", "--help"]).ended(0).out.contains("retry"));
     assert!(folder.files().is_empty());
 }
+
+/// A way out with a login, and policies beside the rules.
+const WAYS: &str = r#"
+[[smart_host]]
+domains = ["*"]
+host = "relay.isp.example"
+port = 587
+tls = "require"
+username = "acme"
+password_file = "relay.password"
+
+[[tls_policy]]
+domains = ["clearing.example", ".clearing.example"]
+level = "verify"
+
+[[tls_policy]]
+domains = ["old.example"]
+level = "require"
+until = "2020-01-31"
+"#;
+
+#[test]
+fn check_reads_the_password_file_and_names_what_has_ended_and_shows_no_password() {
+    let folder = Folder::new();
+    folder.run(&["init"]).ended(0);
+    folder.write("policy.toml", &format!("{POLICY}{WAYS}"));
+    let kinds = |run: &Run| -> Vec<String> {
+        let findings = run.json();
+        let kind = |finding: &Value| finding["kind"].as_str().unwrap().to_owned();
+        findings.as_array().unwrap().iter().map(kind).collect()
+    };
+    folder.run(&["policy", "apply", "policy.toml"]).ended(1);
+    let missing = folder.run(&["check", "--json"]).ended(1);
+    assert_eq!(kinds(&missing), ["configuration", "expired_tls_policy"], "{}", missing.out);
+    assert!(missing.out.contains("relay.isp.example will wait"), "{}", missing.out);
+
+    folder.write("relay.password", "correct horse\n");
+    let mode = |mode| {
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        fs::set_permissions(folder.path().join("relay.password"), permissions).unwrap();
+    };
+    mode(0o644);
+    let open = folder.run(&["check", "--json"]).ended(1);
+    assert!(open.out.contains("open to everybody"), "{}", open.out);
+    mode(0o600);
+    let good = folder.run(&["check", "--json"]).ended(1);
+    assert_eq!(kinds(&good), ["expired_tls_policy"], "{}", good.out);
+    for run in [missing, open, good, folder.run(&["policy", "export"]).ended(0)] {
+        assert!(!run.out.contains("correct horse") && !run.err.contains("correct horse"));
+    }
+}
+
+#[test]
+fn ways_out_and_policies_are_exported_compared_and_traced_as_they_were_applied() {
+    let folder = Folder::new();
+    folder.run(&["init"]).ended(0);
+    folder.write("policy.toml", &format!("{POLICY}{WAYS}"));
+    folder.run(&["policy", "apply", "policy.toml"]).ended(1);
+    let exported = folder.run(&["policy", "export"]).ended(0).out;
+    for line in ["password_file = \"relay.password\"", "until = \"2020-01-31\"", "port = 587"] {
+        assert!(exported.contains(line), "{exported}");
+    }
+    folder.write("exported.toml", &exported);
+    folder.run(&["policy", "diff", "exported.toml"]).ended(0);
+    let again = folder.run(&["policy", "apply", "exported.toml"]).ended(1);
+    assert!(again.out.contains("nothing was changed"), "{}", again.out);
+    folder.write("looser.toml", &exported.replace("level = \"verify\"", "level = \"try\""));
+    let diff = folder.run(&["policy", "diff", "looser.toml"]).ended(1);
+    assert!(diff.out.contains("-level = \"verify\"\n+level = \"try\""), "{}", diff.out);
+
+    let trace = |to: &str| {
+        let words = ["rules", "trace", "--from", "a@acme.example", "--to", to, "--json"];
+        folder.run(&words).ended(0).json()["recipients"][0]["tls"].clone()
+    };
+    let clearing = trace("b@sub.clearing.example");
+    assert_eq!(clearing["level"], "verify");
+    assert_eq!(clearing["decided_by"]["tls_policy"], ".clearing.example");
+    assert_eq!(trace("b@old.example")["level"], "try", "its last day is over");
+    assert_eq!(trace("b@partner.example")["decided_by"]["tls_policy"], Value::Null);
+}

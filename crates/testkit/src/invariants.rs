@@ -229,7 +229,10 @@ fn witnessed(connections: &[Connection], tried: &Try) -> bool {
             let stage = match tried.stage {
                 Stage::Plan | Stage::Dns | Stage::Connect | Stage::Banner | Stage::Ehlo => true,
                 Stage::Starttls | Stage::Tls | Stage::Verify => {
-                    offered_and_used || connection.hello
+                    // A record of a handshake that came where a command was expected counts too.
+                    offered_and_used
+                        || connection.hello
+                        || connection.clear_bytes.starts_with(&[0x16, 0x03])
                 }
                 Stage::Auth => connection.lines.iter().any(|line| line.verb() == "EHLO"),
                 Stage::Mail => connection.lines.iter().any(|line| line.verb() == "MAIL"),

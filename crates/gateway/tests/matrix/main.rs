@@ -9,11 +9,13 @@ mod b_try;
 mod c_require;
 mod client;
 mod d_verify;
+mod g_tls_policy;
 mod gateway;
 mod j_sessions;
 mod k_queue;
 mod l_protocol;
 #[path = "../outside/gateway.rs"]
 mod process;
+mod smart_host;
 mod verdict;
 mod world;

@@ -232,6 +232,11 @@ impl World {
         self.running = Some(running.await);
     }
 
+    /// Writes a file beside the configuration.
+    pub(crate) fn file(&self, name: &str, text: &str) {
+        std::fs::write(self.directory.path().join(name), text).expect("the file is written");
+    }
+
     /// The policy with these rules: our domain, its route, and loopback as a source.
     pub(crate) fn policy(&self, rules: &str) -> String {
         format!(
