@@ -9,5 +9,6 @@ pub mod config;
 pub mod demo;
 mod logs;
 mod metrics;
+mod reevaluate;
 pub mod serve;
 mod supervise;

@@ -357,12 +357,6 @@ fn what_this_version_does_not_have_is_known_and_refused() {
         &["admin", "create-token", "x", "--role", "admin"],
         &["admin", "list", "--json"],
         &["admin", "revoke", "x"],
-        &["queue", "shape"],
-        &["queue", "hold", "--all"],
-        &["queue", "release", "x"],
-        &["queue", "bounce", "--domain", "x.example", "--count", "3"],
-        &["queue", "delete", "--all"],
-        &["queue", "reevaluate", "--all"],
         &["quarantine", "release", "01JDZ0000000000000000000ZZ", "--with-rules"],
     ];
     for verb in absent {

@@ -2,6 +2,8 @@
 //!
 //! A backend is done when all of these pass. They know a store by its traits only.
 
+mod orders;
+
 use std::{sync::Arc, time::Duration};
 
 use gatepost_policy::{
@@ -95,11 +97,29 @@ macro_rules! conformance {
                 a_new_revision_wakes_who_waits_for_it
                 events_are_kept_in_order
             }
+            crate::conformance::stamp! { $make => orders::
+                what_is_held_is_in_no_claim_until_it_is_released
+                what_is_held_during_an_attempt_waits_when_it_ends
+                what_is_bounced_is_reported_alone
+                what_is_deleted_is_gone_with_its_body_and_recorded
+                an_order_during_an_attempt_takes_effect_when_it_ends
+                an_order_that_an_attempt_was_faster_than_is_noted
+                an_order_is_carried_out_when_a_claim_is_given_back
+                a_wrong_count_does_nothing
+                a_retry_is_asked_for_until_an_attempt_has_ended
+                mail_that_is_judged_anew_goes_by_its_new_verdict
+            }
         })*
     };
 }
 
 macro_rules! stamp {
+    ($make:expr => orders:: $($test:ident)*) => {
+        $(#[tokio::test]
+        async fn $test() {
+            crate::conformance::orders::$test(&$make.await).await;
+        })*
+    };
     ($make:expr => $($test:ident)*) => {
         $(#[tokio::test]
         async fn $test() {

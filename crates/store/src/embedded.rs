@@ -148,9 +148,23 @@ pub fn exists(dir: &Path) -> bool {
 /// # Errors
 /// [`OpenError::Locked`] if another process serves from it; any other if it cannot be used.
 pub async fn open(dir: &Path, options: Options, mode: Mode) -> Result<Embedded, OpenError> {
-    let dir = dir.to_owned();
-    blocking(move || open_now(&dir, options, mode)).await?
+    let mut tries = LOCK_TRIES;
+    loop {
+        let (dir, options) = (dir.to_owned(), options.clone());
+        match blocking(move || open_now(&dir, options, mode)).await? {
+            // A tool holds it for the moment of one transaction.
+            Err(OpenError::Locked { .. }) if tries > 0 => {
+                tries -= 1;
+                tokio::time::sleep(LOCK_PAUSE).await;
+            }
+            opened => return opened,
+        }
+    }
 }
+
+/// How often, and how long apart, a lock that somebody holds is tried again.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
 fn open_now(dir: &Path, options: Options, mode: Mode) -> Result<Embedded, OpenError> {
     let opened = recover::open(dir, options, mode)?;

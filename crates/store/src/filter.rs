@@ -23,10 +23,10 @@ pub struct Filter(Expression);
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Expression {
     /// At least two.
-    Any(Vec<Expression>),
+    Any(Vec<Self>),
     /// At least two.
-    All(Vec<Expression>),
-    Not(Box<Expression>),
+    All(Vec<Self>),
+    Not(Box<Self>),
     Test(Test),
 }
 
@@ -157,10 +157,8 @@ impl Test {
                 return (entry.state == *state) == (self.operator == Operator::Is);
             }
             Value::Flag(flag) => {
-                let is = match self.field {
-                    Field::Asked => entry.asked.is_some(),
-                    _ => entry.warned,
-                };
+                let asked = self.field == Field::Asked;
+                let is = if asked { entry.asked.is_some() } else { entry.warned };
                 return (is == *flag) == (self.operator == Operator::Is);
             }
             Value::Number(number) => entry.attempts.cmp(number),

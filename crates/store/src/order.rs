@@ -202,7 +202,7 @@ pub(crate) struct Intent {
 pub(crate) enum Intended {
     Return,
     Delete,
-    Judge(Judged),
+    Judge(Box<Judged>),
 }
 
 impl Intent {
@@ -293,7 +293,7 @@ impl Orders {
             Order::Reevaluate(judged) => {
                 // One that is not in here has the same verdict as before.
                 let judged = judged.iter().find(|judged| judged.entry == recipient.entry)?;
-                recipient.intent = intend(Intended::Judge(judged.clone()));
+                recipient.intent = intend(Intended::Judge(Box::new(judged.clone())));
                 return Some(judged.detail.clone());
             }
         }
@@ -351,7 +351,7 @@ pub(crate) fn carry_out(record: &CopyRecord, recipients: Vec<QueuedRecipient>) -
                 let fate = Fate::Returned { by, reason };
                 carried.put(CopyRecord { fate, ..record.clone() }, given_up(recipient, at));
             }
-            Intended::Judge(judged) => carried.judge(record, recipient, judged, at),
+            Intended::Judge(judged) => carried.judge(record, recipient, *judged, at),
         }
     }
     carried
@@ -416,7 +416,7 @@ impl Carried {
 pub(crate) fn detail(
     order: &Order,
     entries: &[EntryId],
-    detail: Vec<serde_json::Value>,
+    detail: &[serde_json::Value],
 ) -> serde_json::Value {
     match order {
         Order::Reevaluate(_) => serde_json::json!({ "changed": detail }),

@@ -1,14 +1,20 @@
 //! `gatepost messages`: history with evidence.
 
+mod story;
+
 use std::path::Path;
 
 use clap::{Args, Subcommand};
-use gatepost_policy::evidence::{Attempt, Ending};
+use gatepost_policy::diagnostic::suggest;
+use gatepost_policy::evidence::{Attempt, Ending, Why};
+use gatepost_policy::id::MessageId;
+use gatepost_policy::tls::Level;
 use gatepost_policy::units::Period;
 use gatepost_store::{Clock, Inspect, MessageStory, Search, Settings, SystemClock};
 use gatepost_wire::timestamp::Timestamp;
+use serde::Serialize;
 
-use super::out::{Ink, one_line};
+use super::out::Ink;
 use super::select::{any_id, domain_key};
 use super::table::Table;
 use super::{Done, Status, Trouble, out, store};
@@ -36,6 +42,18 @@ pub(crate) struct Filter {
     /// Only to this domain.
     #[arg(long, value_name = "DOMAIN")]
     domain: Option<String>,
+    /// Only from this sender; `<>` is the null sender.
+    #[arg(long, value_name = "ADDRESS")]
+    sender: Option<String>,
+    /// Only of this message.
+    #[arg(long, value_name = "ID")]
+    message: Option<String>,
+    /// Only with this cause, such as starttls-not-offered.
+    #[arg(long, value_name = "WORD")]
+    why: Option<String>,
+    /// Only where this level was wanted.
+    #[arg(long, value_name = "LEVEL")]
+    level: Option<String>,
     /// Only with this outcome: delivered, deferred or bounced.
     #[arg(long, value_name = "OUTCOME")]
     outcome: Option<String>,
@@ -55,12 +73,16 @@ pub(crate) async fn run(verb: Verb, config: Option<&Path>) -> Done {
 }
 
 async fn search(config: Option<&Path>, filter: Filter) -> Done {
-    let Filter { recipient, domain, outcome, since, json } = filter;
+    let Filter { recipient, domain, sender, message, why, level, outcome, since, json } = filter;
     let search = Search {
         recipient,
         domain: domain.as_deref().map(domain_key).transpose()?,
         outcome: outcome.as_deref().map(ending).transpose()?,
         since: since.as_deref().map(|text| moment(text, SystemClock::new().now())).transpose()?,
+        sender,
+        message: message.as_deref().map(any_id).transpose()?.map(MessageId::from_ulid),
+        why: why.as_deref().map(cause).transpose()?,
+        level: level.as_deref().map(level_of).transpose()?,
     };
     let config = super::load(config, NOTHING)?;
     let store = store::open(&config).await?;
@@ -74,7 +96,7 @@ async fn search(config: Option<&Path>, filter: Filter) -> Done {
 }
 
 async fn show(config: Option<&Path>, id: &str, json: bool) -> Done {
-    let id = gatepost_policy::id::MessageId::from_ulid(any_id(id)?);
+    let id = MessageId::from_ulid(any_id(id)?);
     let config = super::load(config, NOTHING)?;
     let store = store::open(&config).await?;
     let story = store.message_show(id).await.map_err(store::failed)?;
@@ -83,12 +105,32 @@ async fn show(config: Option<&Path>, id: &str, json: bool) -> Done {
     };
     let queue = std::mem::take(&mut story.queue);
     story.queue = super::queue::complete(queue, &config, default_level(&config, store.profile()));
+    let reports = reports(&store, &story).await?;
+    let lines = story::lines(&story, &reports);
     if json {
-        out::json(&story)?;
+        out::json(&Shown { known: &story, story: &lines })?;
     } else {
-        out::print(&text(&story));
+        out::print(&story::text(&story, &lines));
     }
     Ok(Status::Fine)
+}
+
+/// The document of `messages show --json`.
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    known: &'a MessageStory,
+    /// What happened, in order and in words.
+    story: &'a [story::Line],
+}
+
+/// The stories of the reports that were made about a message.
+async fn reports(store: &impl Inspect, story: &MessageStory) -> Result<Vec<MessageStory>, Trouble> {
+    let mut reports = Vec::new();
+    for id in story.events.iter().filter_map(story::report_of) {
+        reports.extend(store.message_show(id).await.map_err(store::failed)?);
+    }
+    Ok(reports)
 }
 
 /// What is not done because of a configuration that cannot be used.
@@ -97,6 +139,24 @@ const NOTHING: &str = "nothing was read";
 fn ending(word: &str) -> Result<Ending, Trouble> {
     Ending::parse(word).ok_or_else(|| {
         Trouble::Input(format!("{word:?} is no outcome; write delivered, deferred or bounced"))
+    })
+}
+
+fn cause(word: &str) -> Result<Why, Trouble> {
+    Why::parse(word).ok_or_else(|| {
+        let words: Vec<&str> = Why::ALL.iter().map(|why| why.word()).collect();
+        let remedy = suggest(word, &words).map_or_else(
+            || format!("the causes are {}", words.join(", ")),
+            |meant| format!("did you mean {meant}?"),
+        );
+        Trouble::Input(format!("{word:?} is no cause; {remedy}"))
+    })
+}
+
+fn level_of(word: &str) -> Result<Level, Trouble> {
+    Level::parse(word).ok_or_else(|| {
+        let words: Vec<&str> = Level::ALL.iter().map(|level| level.word()).collect();
+        Trouble::Input(format!("{word:?} is no level; write one of {}", words.join(", ")))
     })
 }
 
@@ -160,80 +220,6 @@ fn table(attempts: &[Attempt]) -> Table {
         ]);
     }
     table
-}
-
-fn text(story: &MessageStory) -> String {
-    let mut text = String::new();
-    let sender = if story.sender.is_empty() { "<>" } else { &story.sender };
-    let client = &story.client;
-    let tls = client.tls.as_deref().unwrap_or("clear text");
-    for (name, value) in [
-        ("message", story.id.to_string()),
-        ("received", format!("{}, {} bytes", story.received_at.rfc3339(), story.size)),
-        ("from", sender.to_owned()),
-        ("client", format!("{} ({}), {tls}", client.address, client.helo)),
-        ("subject", story.subject.clone()),
-        ("revision", story.revision.to_string()),
-    ] {
-        text.push_str(&format!("{name:<10}{}\n", one_line(&value)));
-    }
-    text.push_str("\nverdicts\n");
-    for verdict in &story.verdicts {
-        let rules: Vec<String> = verdict
-            .matched
-            .iter()
-            .map(|matched| {
-                if matched.shadow {
-                    format!("{} (shadow)", matched.rule)
-                } else {
-                    matched.rule.clone()
-                }
-            })
-            .collect();
-        let by = verdict.rule.as_deref().unwrap_or("no rule");
-        let line = format!(
-            "  {}: {} by {by}; matched: {}",
-            verdict.recipients.join(", "),
-            super::rules::verdict_word(verdict.verdict),
-            rules.join(", ")
-        );
-        text.push_str(&one_line(&line));
-        text.push('\n');
-    }
-    if !story.attempts.is_empty() {
-        text.push_str("\nattempts\n");
-        text.push_str(&table(&story.attempts).text(out::colour()));
-    }
-    for entry in &story.queue {
-        let line = format!(
-            "waits: {} (entry {}), next attempt {}",
-            entry.recipient,
-            entry.id,
-            entry.next_attempt.rfc3339()
-        );
-        text.push_str(&format!("\n{}\n", one_line(&line)));
-    }
-    for entry in &story.quarantine {
-        let line = format!(
-            "in quarantine: {} (entry {}) by {}, until {}",
-            entry.recipient,
-            entry.id,
-            entry.rule,
-            entry.expires.rfc3339()
-        );
-        text.push_str(&format!("\n{}\n", one_line(&line)));
-    }
-    if !story.events.is_empty() {
-        text.push_str("\nevents\n");
-    }
-    for event in &story.events {
-        let by =
-            event.author.as_ref().map_or_else(String::new, |author| format!(" by {}", author.by));
-        let line = format!("  {} {}{by} {}", event.at.rfc3339(), event.what, event.detail);
-        text.push_str(&one_line(&line));
-        text.push('\n');
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
-//! Which entries a verb acts on, as it is typed: ids, `--domain`, or `--all`.
+//! Which entries a verb acts on, as it is typed: ids, `--domain`, `--all` or, of waiting mail, `--filter`.
 
 use clap::Args;
 use gatepost_policy::id::{EntryId, MessageId};
+use gatepost_policy::tls::Level;
 use gatepost_store::Selection;
+use gatepost_store::filter::{self, Filter};
 use gatepost_wire::address::DomainName;
 use ulid::Ulid;
 
@@ -38,7 +40,8 @@ impl Selected {
         }
         if self.ids.is_empty() {
             return Err(Trouble::Input(
-                "nothing is selected; name ids, --domain D or --all".to_owned(),
+                "nothing is selected; name ids, --domain D, --all or, of waiting mail, --filter EXPR"
+                    .to_owned(),
             ));
         }
         let ids: Result<Vec<Ulid>, Trouble> = self.ids.iter().map(|id| any_id(id)).collect();
@@ -46,7 +49,54 @@ impl Selected {
     }
 }
 
-/// Whether a selection takes this entry.
+/// A selection of waiting mail on the command line.
+#[derive(Debug, Args)]
+pub(crate) struct Chosen {
+    #[command(flatten)]
+    selected: Selected,
+    /// Everything that this picks: `domain=partner.example and level=require and age>2h`.
+    #[arg(long, value_name = "EXPR", conflicts_with_all = ["ids", "domain", "all"])]
+    filter: Option<String>,
+}
+
+impl Chosen {
+    /// Whether it names a filter instead of ids.
+    pub(crate) const fn is_filter(&self) -> bool {
+        self.filter.is_some() || self.selected.is_filter()
+    }
+
+    /// The selection as it was typed, or what is wrong with it. The level of mail about which nothing is demanded is
+    /// known only when the store is open: [`with_default`].
+    pub(crate) fn selection(&self) -> Result<Selection, Trouble> {
+        let Some(text) = &self.filter else { return self.selected.selection() };
+        let filter = Box::new(parse_filter(text)?);
+        Ok(Selection::Filter { filter, default: Level::Try })
+    }
+}
+
+/// The selection, for a gateway where mail about which nothing is demanded has this level.
+pub(crate) fn with_default(selection: Selection, level: Level) -> Selection {
+    match selection {
+        Selection::Filter { filter, default: _ } => Selection::Filter { filter, default: level },
+        Selection::All | Selection::Ids(_) | Selection::Domain(_) => selection,
+    }
+}
+
+/// A filter, or where it is wrong, shown below the text.
+pub(crate) fn parse_filter(text: &str) -> Result<Filter, Trouble> {
+    filter::parse(text).map_err(|wrong| {
+        let blanks = " ".repeat(wrong.column.saturating_sub(1));
+        Trouble::Input(format!(
+            "--filter, column {}: {}\n  {}\n  {blanks}^\n  {}",
+            wrong.column,
+            wrong.problem,
+            super::out::one_line(text),
+            wrong.remedy
+        ))
+    })
+}
+
+/// Whether a selection takes this entry of the quarantine.
 pub(crate) fn picks(
     selection: &Selection,
     entry: EntryId,
@@ -57,6 +107,7 @@ pub(crate) fn picks(
         Selection::All => true,
         Selection::Ids(ids) => ids.contains(&entry.ulid()) || ids.contains(&message.ulid()),
         Selection::Domain(wanted) => wanted.eq_ignore_ascii_case(domain),
+        Selection::Filter { .. } => false,
     }
 }
 

@@ -136,6 +136,10 @@ impl Act for Follow {
             }
         }
         connection.execute("DELETE FROM change", [])?;
+        // Of copies that came back without a settlement, nobody tells.
+        for key in rows::ordered_copies(connection)? {
+            self.effects.extend(Change::Copy(key).run(connection, core)?);
+        }
         if let Some(change) = asked {
             let answer = InHand { change, copies: locked(&core.index).all_in_hand() };
             schema::set_meta(connection, IN_HAND, &serde_json::to_string(&answer)?)?;

@@ -7,7 +7,10 @@ use std::{
     collections::HashMap,
     fs::File,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -43,6 +46,8 @@ pub(super) struct Core {
     pub(super) changed: Notify,
     /// At the files of large bodies.
     pub(super) turns: Turns,
+    /// Copies came back without a settlement: something may be ordered about them.
+    pub(super) came_back: AtomicBool,
     paths: Paths,
     readers: Mutex<Vec<Connection>>,
     /// Held as long as the store is open.
@@ -150,6 +155,7 @@ impl Core {
             head: watch::Sender::new(head),
             changed: Notify::new(),
             turns: Turns::new(),
+            came_back: AtomicBool::new(false),
             paths,
             readers: Mutex::default(),
             lock: Mutex::new(lock),
@@ -233,6 +239,7 @@ impl Core {
 impl TakeBack for Core {
     fn take_back(&self, key: CopyKey) {
         locked(&self.index).take_back(key);
+        self.came_back.store(true, Ordering::Relaxed);
         self.changed.notify_one();
     }
 }

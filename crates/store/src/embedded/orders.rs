@@ -72,18 +72,16 @@ impl Embedded {
 
     async fn give_counted(&self, giving: &Arc<Giving>, said: usize) -> Result<Acted, OrderError> {
         let giving = Arc::clone(giving);
-        let given = self
-            .act(move |connection, core| {
-                let picked = pick(connection, core, &giving)?;
-                let there = picked.iter().map(|(_, entries)| entries.len()).sum();
-                if there != said {
-                    return Ok((Err(OrderError::Count { there, said }), Vec::new()));
-                }
-                let (acted, effects) = give_all(connection, core, &giving, &picked)?;
-                Ok((Ok(acted), effects))
-            })
-            .await?;
-        given
+        self.act(move |connection, core| {
+            let picked = pick(connection, core, &giving)?;
+            let there = picked.iter().map(|(_, entries)| entries.len()).sum();
+            if there != said {
+                return Ok((Err(OrderError::Count { there, said }), Vec::new()));
+            }
+            let (acted, effects) = give_all(connection, core, &giving, &picked)?;
+            Ok((Ok(acted), effects))
+        })
+        .await?
     }
 
     async fn give_in_batches(&self, giving: &Arc<Giving>) -> Result<Acted, OrderError> {
@@ -309,7 +307,7 @@ fn give_one(
         return Ok(acted);
     }
     if !detail.is_empty() {
-        journal::insert(connection, &event(orders, key.message, &taken, detail))?;
+        journal::insert(connection, &event(orders, key.message, &taken, &detail))?;
     }
     let sending: Vec<Sending> = recipients
         .iter()
@@ -349,7 +347,7 @@ fn event(
     orders: &Orders,
     message: MessageId,
     entries: &[EntryId],
-    detail: Vec<serde_json::Value>,
+    detail: &[serde_json::Value],
 ) -> Event {
     Event {
         at: orders.now,

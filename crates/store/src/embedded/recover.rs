@@ -11,7 +11,6 @@ use std::{
     fs::{self, File, TryLockError},
     io::{self, Read as _, Seek as _, Write as _},
     path::Path,
-    time::Duration,
 };
 
 use gatepost_policy::{document::Profile, id::MessageId};
@@ -85,27 +84,12 @@ pub(super) fn open(dir: &Path, options: Options, mode: Mode) -> Result<Opened, O
     Ok(Opened { core, connection, appender })
 }
 
-/// How often, and how long apart, the lock is tried.
-const LOCK_TRIES: u32 = 20;
-const LOCK_PAUSE: Duration = Duration::from_millis(25);
-
 /// Takes the lock, and writes into it who holds it.
 fn lock(paths: &Paths) -> Result<File, OpenError> {
     let path = paths.lock();
     let mut lock =
         disk::private().read(true).create(true).truncate(false).open(&path).map_err(file(&path))?;
-    let mut tries = LOCK_TRIES;
-    let locked = loop {
-        match lock.try_lock() {
-            // A tool holds it for the moment of one transaction.
-            Err(TryLockError::WouldBlock) if tries > 0 => {
-                tries -= 1;
-                std::thread::sleep(LOCK_PAUSE);
-            }
-            locked => break locked,
-        }
-    };
-    match locked {
+    match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();

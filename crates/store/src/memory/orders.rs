@@ -46,7 +46,7 @@ impl Memory {
                     message: Some(key.message),
                     author: Some(orders.author.clone()),
                     what: orders.order.word().into(),
-                    detail: order::detail(&orders.order, &taken, detail),
+                    detail: order::detail(&orders.order, &taken, &detail),
                 });
             }
             if busy {

@@ -1,7 +1,7 @@
 //! What the writer does between groups: checkpoints, files that nobody needs,
 //! segments that are nearly empty, and what other processes did.
 
-use std::{fs, io};
+use std::{fs, io, sync::atomic::Ordering};
 
 use gatepost_policy::id::MessageId;
 use rusqlite::{Connection, params};
@@ -64,6 +64,10 @@ impl Writer {
             self.data_version = Some(version);
             self.core.see_head(connection)?;
             changes::any(connection)
+        });
+        let came_back = self.core.came_back.swap(false, Ordering::Relaxed);
+        let seen = seen.and_then(|seen| {
+            Ok(seen || (came_back && !rows::ordered_copies(connection)?.is_empty()))
         });
         match seen {
             Ok(true) if self.core.serving => self.write(vec![Op::Act(changes::follow())]),
