@@ -10,7 +10,7 @@ mod background;
 mod chronicle;
 mod listeners;
 mod resolver;
-mod secrets;
+pub(crate) mod secrets;
 pub(crate) mod settings;
 
 use std::io;

@@ -281,72 +281,103 @@ async fn people_read_a_verdict_a_level_and_a_line_a_host() {
     assert!(!text.contains('\u{1b}'), "no colour outside of a terminal");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_the_probe_says_is_what_the_engine_does() {
-    let mut lab = Lab::new().await;
-    let mut peers = vec![
-        "good", "self", "expired", "wrong", "clear", "refused", "alert", "reset", "odd", "two",
-        "mixed",
-    ];
+/// Peers of every kind, a policy that leads to some of them by another way, and a rule for each level.
+async fn all_kinds(lab: &mut Lab) -> Vec<String> {
     lab.site("good.test", FakeMx::default()).await;
     lab.site("self.test", FakeMx::with_cert(Cert::SelfSigned)).await;
     lab.site("expired.test", FakeMx::with_cert(Cert::Expired)).await;
     lab.site("wrong.test", FakeMx::with_cert(Cert::WrongName)).await;
     lab.site("clear.test", FakeMx::without_starttls()).await;
     lab.site("refused.test", FakeMx::answering_starttls("454 4.7.0 not now")).await;
+    lab.site("never.test", FakeMx::answering_starttls("554 5.7.0 never")).await;
     lab.site("alert.test", FakeMx::breaking(After220::Alert(40))).await;
     lab.site("reset.test", FakeMx::breaking(After220::Reset)).await;
     lab.site("odd.test", FakeMx::answering_starttls("250 2.0.0 what?")).await;
-    lab.hosts(
-        "two.test",
-        &[("mx1.two.test", FakeMx::without_starttls()), ("mx2.two.test", FakeMx::default())],
-    )
-    .await;
-    lab.hosts(
-        "mixed.test",
-        &[
-            ("mx1.mixed.test", FakeMx::breaking(After220::Close)),
-            ("mx2.mixed.test", FakeMx::with_cert(Cert::SelfSigned)),
-        ],
-    )
-    .await;
+    let clear_first =
+        [("mx1.two.test", FakeMx::without_starttls()), ("mx2.two.test", FakeMx::default())];
+    lab.hosts("two.test", &clear_first).await;
+    let broken_first = [
+        ("mx1.mixed.test", FakeMx::breaking(After220::Close)),
+        ("mx2.mixed.test", FakeMx::with_cert(Cert::SelfSigned)),
+    ];
+    lab.hosts("mixed.test", &broken_first).await;
+    let neither = [
+        ("mx1.bad.test", FakeMx::breaking(After220::Close)),
+        ("mx2.bad.test", FakeMx::without_starttls()),
+    ];
+    lab.hosts("bad.test", &neither).await;
     lab.dead("dead.test");
-    peers.push("dead");
-    let words = ["plain", "try", "require", "verify"];
-    lab.apply(&words.map(|level| {
-        format!(
+    lab.site("demanded.test", FakeMx::with_cert(Cert::SelfSigned)).await;
+    lab.site("switched-off.test", FakeMx::breaking(After220::Reset)).await;
+    lab.host("inside.test", FakeMx::without_starttls()).await;
+    lab.host("relay.test", FakeMx::implicit_tls()).await;
+    lab.host("login.test", FakeMx::default()).await;
+    let port = lab.port();
+    let mut policy = format!(
+        "[[domain]]\nname = \"ours.test\"\nroutes = [{{ host = \"inside.test\", port = {port}, tls = \"require\" }}]\n\
+         [[smart_host]]\ndomains = [\"relayed.test\"]\nhost = \"relay.test\"\nport = {port}\nimplicit_tls = true\n\
+         [[smart_host]]\ndomains = [\"member.test\"]\nhost = \"login.test\"\nport = {port}\nusername = \"acme\"\npassword_file = \"password\"\n\
+         [[tls_policy]]\ndomains = [\"demanded.test\"]\nlevel = \"verify\"\n\
+         [[tls_policy]]\ndomains = [\"mx.switched-off.test\"]\nlevel = \"plain\"\n"
+    );
+    for level in LEVELS {
+        policy.push_str(&format!(
             "[[rule]]\nname = \"{level}\"\nconditions = [{{ condition = \"sender\", match = \"matches\", value = \"{level}@acme.test\" }}]\n\
              actions = [{{ action = \"set_tls_level\", value = \"{level}\" }}]\n"
-        )
-    }).concat());
-    let domains: Vec<String> = peers.iter().map(|peer| format!("{peer}.test")).collect();
-    let arguments: Vec<&str> =
-        ["tls", "probe", "--json"].into_iter().chain(domains.iter().map(String::as_str)).collect();
-    let reports = lab.run(&arguments).ended(1).list();
+        ));
+    }
+    lab.write("password", "correct horse\n");
+    lab.apply(&policy);
+    let names = "good self expired wrong clear refused never alert reset odd two mixed bad dead demanded \
+                 switched-off ours relayed member";
+    names.split_whitespace().map(|name| format!("{name}.test")).collect()
+}
 
+const LEVELS: [&str; 4] = ["plain", "try", "require", "verify"];
+
+/// Probes every kind of peer, then sends a message to each at each level, and holds one against the other.
+async fn the_engine_does_what_the_probe_says(delivery: &str) {
+    let mut lab = Lab::with(delivery).await;
+    let domains = all_kinds(&mut lab).await;
+    let words = ["tls", "probe", "--json"].into_iter().chain(domains.iter().map(String::as_str));
+    let reports = lab.run(&words.collect::<Vec<_>>()).ended(1).list();
     lab.serve();
+    let mut recipients = Vec::new();
     for domain in &domains {
-        for level in words {
-            lab.submit(&format!("{level}@acme.test"), &format!("{level}@{domain}"));
+        for level in LEVELS {
+            let recipient = format!("{level}@{domain}");
+            lab.submit(&format!("{level}@acme.test"), &recipient);
+            recipients.push(recipient);
         }
     }
-    let attempts = lab.attempts(domains.len() * words.len());
+    let attempts = lab.attempts(&recipients);
     for domain in &domains {
-        for level in words {
+        for level in LEVELS {
             let said = &of(&reports, domain)["verdicts"][level];
             let recipient = format!("{level}@{domain}");
             let done = attempts.iter().find(|attempt| attempt["recipient"] == recipient.as_str());
             let done = done.unwrap_or_else(|| panic!("no attempt for {recipient}"));
-            let delivered = done["outcome"] == "delivered";
-            assert_eq!(said["passes"], delivered, "{recipient}: {said:#}\n{done:#}");
-            assert_eq!(
-                said["clear_because"], done["clear_because"],
-                "{recipient}: {said:#}\n{done:#}"
-            );
-            assert_eq!(said["why"], done["why"], "{recipient}: {said:#}\n{done:#}");
-            assert_eq!(said["host"], done["host"], "{recipient}: {said:#}\n{done:#}");
+            let told = format!("{recipient}: {said:#}\n{done:#}");
+            assert_eq!(said["passes"], done["outcome"] == "delivered", "{told}");
+            assert_eq!(said["clear_because"], done["clear_because"], "{told}");
+            assert_eq!(said["why"], done["why"], "{told}");
+            assert_eq!(said["host"], done["host"], "{told}");
+            let bounces = said["text"].as_str().unwrap().starts_with("would bounce");
+            assert_eq!(bounces, done["outcome"] == "bounced", "{told}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_probe_says_is_what_the_engine_does() {
+    the_engine_does_what_the_probe_says("").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_probe_says_is_what_the_engine_does_with_other_settings() {
+    let delivery = "try_fallback = \"never\"\ntry_on_454 = \"defer\"\ntry_prefer_tls = \"any_mx\"\n\
+                    enforced_failure = \"bounce\"\n";
+    the_engine_does_what_the_probe_says(delivery).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -364,7 +395,7 @@ async fn a_report_tells_what_was_had() {
     lab.submit("anna@acme.test", "b@good.test");
     lab.submit("anna@acme.test", "b@clear.test");
     lab.submit("boss@acme.test", "c@clear.test");
-    lab.attempts(3);
+    lab.attempts(&["b@good.test", "b@clear.test", "c@clear.test"].map(str::to_owned));
     let report = lab.run(&["tls", "report", "--format", "json"]).ended(0).json();
     let rows = report["rows"].as_array().unwrap();
     let domains: Vec<&Value> = rows.iter().map(|row| &row["domain"]).collect();

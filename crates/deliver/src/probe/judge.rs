@@ -7,6 +7,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+use gatepost_net::failure::Failure;
 use gatepost_policy::{
     evidence::{NoTls, Stage, Why},
     tls::{NextHop, Preference, Requirement, SessionRecord},
@@ -16,7 +17,10 @@ use super::{
     look::{Handshakes, Met, Problem, Seen},
     report::Verdict,
 };
-use crate::settings::{DeliverySettings, EnforcedFailure, PreferTls, TryFallback, TryOn454};
+use crate::{
+    destination::Worst,
+    settings::{DeliverySettings, EnforcedFailure, PreferTls, TryFallback, TryOn454},
+};
 
 /// A host of the destination with what was seen at each of its addresses.
 #[derive(Clone, Debug)]
@@ -69,7 +73,7 @@ pub(super) fn way(
         }
         Met::Tls(handshakes) => match requirement {
             Requirement::Opportunistic(_) => match &handshakes.observed {
-                Ok(_) => Way::Tls,
+                Ok(_) => logged_in(seen, hop),
                 Err(problem) if is_failed_handshake(problem) && !hop.implicit_tls => {
                     Way::LaterClear(NoTls::HandshakeFailed, problem.clone())
                 }
@@ -78,13 +82,22 @@ pub(super) fn way(
             Requirement::Enforced(enforced) => {
                 let Handshakes { observed, proven } = handshakes.as_ref();
                 match if enforced.needs_proof() { proven } else { observed } {
-                    Ok(record) if enforced.unmet(record).is_empty() => Way::Tls,
+                    Ok(record) if enforced.unmet(record).is_empty() => logged_in(seen, hop),
                     Ok(_) => Way::No(Problem::new(Stage::Plan, Why::GuardTripped, "")),
                     Err(problem) => Way::No(problem.clone()),
                 }
             }
         },
     }
+}
+
+/// The way over a session that is good enough, where a login does not stand in it.
+fn logged_in(seen: &Seen, hop: &NextHop) -> Way {
+    if hop.login.is_none() || seen.takes_login {
+        return Way::Tls;
+    }
+    let detail = "the host offers neither AUTH PLAIN nor AUTH LOGIN under TLS";
+    Way::No(Problem::new(Stage::Auth, Why::AuthUnavailable, detail))
 }
 
 fn is_failed_handshake(problem: &Problem) -> bool {
@@ -124,11 +137,16 @@ pub(super) fn verdict(
             furthest = Some((host, problem.clone()));
         }
     };
+    let mut worst = Worst::default();
     for (place, requirement) in places.iter().zip(requirements) {
         let host = place.hop.host.as_str();
+        if worst.leaves_out(&place.hop) {
+            continue;
+        }
         let addresses = match &place.found {
             Ok(addresses) => addresses,
             Err(problem) => {
+                worst.learn(&place.hop, &Failure::new(problem.stage, problem.why, ""));
                 note(host, problem);
                 continue;
             }
@@ -143,9 +161,10 @@ pub(super) fn verdict(
                 }
                 Way::No(problem) => problem,
             };
+            worst.learn(&place.hop, &Failure::new(problem.stage, problem.why, ""));
             note(host, &problem);
             // Another address of a host that answered would say the same.
-            if problem.stage > Stage::Banner {
+            if problem.stage > Stage::Banner || problem.why == Why::Loop {
                 break;
             }
         }

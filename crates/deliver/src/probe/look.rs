@@ -19,7 +19,7 @@ use gatepost_policy::{
 };
 use gatepost_wire::{ehlo::Extensions, reply::Response};
 
-use crate::settings::DeliverySettings;
+use crate::{destination, parts::Secrets, settings::DeliverySettings};
 
 /// What went wrong with a host.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -54,6 +54,8 @@ impl From<Failure> for Problem {
 pub(super) struct Seen {
     /// What the host offers, under TLS where it came to that.
     pub(super) extensions: Vec<String>,
+    /// Whether it offers a login that we know, under TLS.
+    pub(super) takes_login: bool,
     pub(super) met: Met,
 }
 
@@ -86,6 +88,7 @@ pub(super) struct Handshakes {
 pub(super) struct Eyes<'a> {
     pub(super) connector: &'a Connector,
     pub(super) settings: &'a DeliverySettings,
+    pub(super) secrets: &'a dyn Secrets,
     /// A requirement that any certificate meets.
     pub(super) any: &'a Requirement,
     /// A requirement that needs proof.
@@ -104,9 +107,19 @@ impl Eyes<'_> {
         seen
     }
 
+    /// Connects, as delivery does: never to this gateway, and not without the password
+    /// where a login is wanted.
     async fn dial(&self, hop: &NextHop, address: SocketAddr) -> Result<Dialed, Failure> {
+        if let Some(login) = &hop.login {
+            let found = self.secrets.password(&login.password_file);
+            found.map_err(|problem| Failure::new(Stage::Plan, Why::PolicyBroken, problem))?;
+        }
         let target = Target { host: hop.host.clone(), address, source: None };
-        dial::dial(target, &self.settings.timeouts).await
+        let dialed = dial::dial(target, &self.settings.timeouts).await?;
+        if dialed.is_to_itself() && destination::listens_everywhere(address.port(), self.settings) {
+            return Err(destination::is_ourselves(address));
+        }
+        Ok(dialed)
     }
 
     async fn first(&self, hop: &NextHop, address: SocketAddr) -> Seen {
@@ -163,13 +176,12 @@ impl Eyes<'_> {
                 }
             }
         };
-        let (record, _) = part(conn).await;
-        record
+        part(conn).await.0
     }
 }
 
 fn nobody(failure: Failure) -> Seen {
-    Seen { extensions: Vec::new(), met: Met::Nobody(failure.into()) }
+    Seen { extensions: Vec::new(), takes_login: false, met: Met::Nobody(failure.into()) }
 }
 
 fn no_offer(written_over: bool) -> Problem {
@@ -182,16 +194,21 @@ fn no_offer(written_over: bool) -> Problem {
 }
 
 fn without(extensions: Vec<String>, problem: Problem, why: NoTls, for_now: bool) -> Seen {
-    Seen { extensions, met: Met::NoTls { why, problem, for_now } }
+    Seen { extensions, takes_login: false, met: Met::NoTls { why, problem, for_now } }
 }
 
 async fn under_tls(secured: Result<Conn<Secured>, Failure>) -> Seen {
+    let mut takes_login = false;
     let (observed, extensions) = match secured {
-        Ok(conn) => part(conn).await,
+        Ok(conn) => {
+            let offered = &conn.extensions().auth;
+            takes_login = offered.iter().any(|word| word == "PLAIN" || word == "LOGIN");
+            part(conn).await
+        }
         Err(failure) => (Err(failure.into()), Vec::new()),
     };
     let handshakes = Handshakes { proven: observed.clone(), observed };
-    Seen { extensions, met: Met::Tls(Box::new(handshakes)) }
+    Seen { extensions, takes_login, met: Met::Tls(Box::new(handshakes)) }
 }
 
 /// Reads what there is to know of a session and says goodbye.

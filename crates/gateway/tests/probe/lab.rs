@@ -51,6 +51,11 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) async fn new() -> Self {
+        Self::with("").await
+    }
+
+    /// With more lines of `[delivery]`.
+    pub(crate) async fn with(delivery: &str) -> Self {
         let (dns, ca, net) = (FakeDns::new(), TestCa::new(), Net::new());
         let folder = tempfile::tempdir().expect("a temporary folder");
         let server =
@@ -60,7 +65,7 @@ impl Lab {
             "hostname = \"gateway.acme.test\"\ndata_dir = \"data\"\n\
              [[listener]]\naddress = \"{smtp}\"\n[admin]\naddress = \"{}\"\n[dns]\nservers = [\"{}\"]\n\
              [delivery]\nport = {}\nprivate_addresses = \"allow\"\nca_bundle = \"roots.pem\"\nretry = [\"1h\"]\n\
-             connect_timeout = \"2s\"\ntls_timeout = \"2s\"\ncommand_timeout = \"2s\"\n",
+             connect_timeout = \"2s\"\ntls_timeout = \"2s\"\ncommand_timeout = \"2s\"\n{delivery}",
             SocketAddr::new(net.ip(252), net.port()),
             server.address(),
             net.port(),
@@ -218,14 +223,21 @@ impl Lab {
         }
     }
 
-    /// The attempts, once there are so many.
-    pub(crate) fn attempts(&self, count: usize) -> Vec<Value> {
-        let mut attempts = Vec::new();
+    /// The first attempt for each of these recipients, once all are there. What else is sent, reports and alerts,
+    /// does not count.
+    pub(crate) fn attempts(&self, recipients: &[String]) -> Vec<Value> {
+        let mut first = Vec::new();
         wait_for("every attempt", || {
-            attempts = self.run(&["messages", "search", "--json"]).ended(0).list();
-            attempts.len() >= count
+            let all = self.run(&["messages", "search", "--json"]).ended(0).list();
+            first = recipients
+                .iter()
+                .filter_map(|wanted| {
+                    all.iter().find(|a| a["recipient"] == wanted.as_str()).cloned()
+                })
+                .collect();
+            first.len() == recipients.len()
         });
-        attempts
+        first
     }
 }
 

@@ -21,7 +21,7 @@ use super::show;
 use crate::cli::select::domain_key;
 use crate::cli::{Done, Status, Trouble, load, out, policy, read_file, store};
 use crate::config::Config;
-use crate::serve::{self, settings};
+use crate::serve::{self, secrets::PasswordFiles, settings};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -166,6 +166,7 @@ async fn prober(
         connector,
         snapshot: Arc::new(snapshot),
         settings: settings::delivery(config, listeners),
+        secrets: Arc::new(PasswordFiles::of(config)),
         clock: Arc::new(SystemClock::new()),
     };
     Prober::new(parts, level, parallel).map_err(|broken| Trouble::Input(broken.to_string()))

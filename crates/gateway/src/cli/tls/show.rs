@@ -200,3 +200,59 @@ fn ago(at: Timestamp, now: Timestamp) -> String {
     }
     "just now".to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn now() -> Timestamp {
+        Timestamp::parse_rfc3339("2026-11-24T12:00:00Z").unwrap()
+    }
+
+    fn report() -> Report {
+        let passes = json!({ "passes": true, "host": "mx1.d.example", "clear_because": null, "why": null,
+            "text": "would be delivered over TLS" });
+        let waits = json!({ "passes": false, "host": "mx1.d.example", "clear_because": null, "why": "cert.untrusted",
+            "text": "would wait: mx1.d.example has a certificate from nobody who is trusted here" });
+        let host = json!({
+            "host": "mx1.d.example", "address": "192.0.2.10:25", "preference": 10, "implicit_tls": false,
+            "login": false, "starttls": true, "version": "TLSv1.3", "cipher": "TLS13_AES_256_GCM_SHA384",
+            "certificate": { "sha256": "ab", "names": ["mx1.d.example", "b.example", "c.example", "d.example"],
+                "issuer": "CN=Some CA", "not_before": "2026-01-01T00:00:00Z", "not_after": "2026-12-04T11:00:00Z" },
+            "verified_by": "none", "extensions": [], "levels": {}, "stage": "verify", "why": "cert.untrusted",
+            "detail": "UnknownIssuer", "reply": null, "status": "4.7.5",
+        });
+        let dead = json!({
+            "host": "mx2.d.example", "address": "192.0.2.11:25", "preference": 20, "implicit_tls": false,
+            "login": false, "starttls": null, "version": null, "cipher": null, "certificate": null,
+            "verified_by": "none", "extensions": [], "levels": {}, "stage": "banner", "why": "remote-reply",
+            "detail": null, "reply": "554 go\u{1b}[2J away", "status": "5.0.0",
+        });
+        serde_json::from_value(json!({
+            "domain": "d.example", "ready": false, "level": "verify",
+            "levels": { "require": true, "verify": false },
+            "verdicts": { "require": passes, "verify": waits },
+            "via": "smart_host", "hosts": [host, dead], "why": null, "detail": null, "at": "2026-11-22T12:00:00Z",
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_report_says_what_would_happen_and_what_will_go_wrong() {
+        insta::assert_snapshot!(reports(&[report()], now(), false));
+    }
+
+    #[test]
+    fn what_is_kept_says_how_long_ago_it_was() {
+        let report = report();
+        let probe = |at, record| KeptProbe { domain: "d.example".into(), at, record };
+        let of_another_version = json!({ "domain": "d.example" });
+        let list = [
+            probe(report.at, serde_json::to_value(&report).unwrap()),
+            probe(Timestamp::parse_rfc3339("2026-11-24T11:00:00Z").unwrap(), of_another_version),
+        ];
+        insta::assert_snapshot!(kept(&list, now()).text(false));
+    }
+}
