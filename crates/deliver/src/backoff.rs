@@ -130,3 +130,6 @@ pub(crate) fn is_about_hosts(attempt: &Attempt) -> bool {
             .iter()
             .all(|one| one.stage < Stage::Mail && one.why.is_some_and(|why| !about_message(why)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use std::{
 
 use gatepost_wire::timestamp::Timestamp;
 
-use crate::session::{Live, Place};
+use crate::session::{Live, Place, Validity};
 
 /// How long a session may wait for the next message.
 pub(crate) const MOST_IDLE: Duration = Duration::from_secs(30);
@@ -63,22 +63,24 @@ impl Unfit {
 /// A session that may not be used any more, and why.
 pub(crate) type Stale = (Live, Unfit);
 
-/// Why a session may not carry another message; `None` where it may.
-pub(crate) fn unfit(live: &Live, at: Moment) -> Option<Unfit> {
-    if live.epoch != at.epoch {
-        return Some(Unfit::Epoch);
+impl Validity {
+    /// Why a session may not carry another message; `None` where it may.
+    pub(crate) fn unfit(&self, at: Moment) -> Option<Unfit> {
+        if self.epoch != at.epoch {
+            return Some(Unfit::Epoch);
+        }
+        if at.monotonic.saturating_sub(self.born) >= MOST_AGE {
+            return Some(Unfit::Age);
+        }
+        let expired = self.proven_until.is_some_and(|end| end <= at.wall);
+        expired.then_some(Unfit::Certificate)
     }
-    if at.monotonic.saturating_sub(live.born) >= MOST_AGE {
-        return Some(Unfit::Age);
-    }
-    let expired = live.proven_until.is_some_and(|end| end <= at.wall);
-    expired.then_some(Unfit::Certificate)
 }
 
 impl Idle {
     fn unfit(&self, at: Moment) -> Option<Unfit> {
         let idle = at.monotonic.saturating_sub(self.since) >= MOST_IDLE;
-        idle.then_some(Unfit::Idle).or_else(|| unfit(&self.live, at))
+        idle.then_some(Unfit::Idle).or_else(|| self.live.validity.unfit(at))
     }
 }
 
@@ -150,5 +152,35 @@ impl Pool {
     /// How many sessions wait.
     pub(crate) fn len(&self) -> usize {
         self.idle().values().map(Vec::len).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BORN: Duration = Duration::from_secs(1_000);
+    const END: Timestamp = Timestamp::from_millis(5_000_000);
+
+    fn at(seconds: u64) -> Moment {
+        let monotonic = BORN + Duration::from_secs(seconds);
+        Moment { monotonic, wall: Timestamp::from_millis(0), epoch: 3 }
+    }
+
+    #[test]
+    fn j13_a_session_is_good_for_five_minutes_and_until_its_certificate_ends() {
+        let validity = Validity { epoch: 3, born: BORN, proven_until: Some(END) };
+        assert_eq!(validity.unfit(at(299)), None);
+        assert_eq!(validity.unfit(at(300)), Some(Unfit::Age));
+        let ended = Moment { wall: END, ..at(1) };
+        assert_eq!(validity.unfit(ended), Some(Unfit::Certificate));
+        let unproven = Validity { proven_until: None, ..validity };
+        assert_eq!(unproven.unfit(ended), None);
+    }
+
+    #[test]
+    fn j06_a_session_is_good_for_the_epoch_that_it_was_opened_in() {
+        let validity = Validity { epoch: 2, born: BORN, proven_until: None };
+        assert_eq!(validity.unfit(at(1)), Some(Unfit::Epoch));
     }
 }

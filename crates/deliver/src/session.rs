@@ -88,18 +88,25 @@ pub(crate) struct Purpose<'a> {
     pub now: Duration,
 }
 
+/// Since when and until when a session is good, for as many messages as it may carry.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Validity {
+    /// The epoch of policy and settings that it was opened under.
+    pub epoch: u64,
+    /// The monotonic time at which it was opened.
+    pub born: Duration,
+    /// The end of the certificate that was proven; `None` where nothing was.
+    pub proven_until: Option<Timestamp>,
+}
+
 /// An open session to a host, and how often it was used.
 #[derive(Debug)]
 pub(crate) struct Live {
     pub session: Session,
     pub address: SocketAddr,
     pub carried: u32,
-    pub epoch: u64,
+    pub validity: Validity,
     pub place: Place,
-    /// The monotonic time at which it was opened.
-    pub born: Duration,
-    /// The end of the certificate that was proven; `None` where nothing was.
-    pub proven_until: Option<Timestamp>,
     pub host: String,
     _counted: Counted,
 }
@@ -143,10 +150,8 @@ impl Live {
             session,
             address,
             carried: 0,
-            epoch,
+            validity: Validity { epoch, born: now, proven_until },
             place: Place::new(hop, requirement, domain, helo),
-            born: now,
-            proven_until,
             host: hop.host.clone(),
             _counted: Counted::new(observe),
         }
@@ -189,5 +194,68 @@ impl Live {
             Session::Clear(_) => false,
             Session::Secured(_) => true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gatepost_policy::tls::{
+        Demand, Level, Login, PlanInput, Source, TlsPolicies, UnknownLevel,
+    };
+
+    use super::*;
+
+    fn required(level: Level) -> Requirement {
+        let demands = [Demand::new(level, Source::Default)];
+        let input = PlanInput {
+            demands: &demands,
+            unknown: UnknownLevel::Require,
+            hosts: &[NextHop::mx("mx.d.test".into(), 25, 10)],
+            domain: &domain("d.test"),
+            policies: &TlsPolicies::default(),
+            now: Timestamp::from_millis(0),
+        };
+        gatepost_policy::tls::plan(input).unwrap().attempts.remove(0).1
+    }
+
+    fn domain(name: &str) -> AddressDomain {
+        AddressDomain::parse(name).unwrap()
+    }
+
+    fn places(hop: &NextHop, level: Level, name: &str, helo: &str) -> [Place; 2] {
+        Place::candidates(hop, &required(level), &domain(name), helo)
+    }
+
+    #[test]
+    fn j16_what_we_say_we_are_is_part_of_a_session() {
+        let hop = NextHop::mx("mx.d.test".into(), 25, 10);
+        let one = places(&hop, Level::Try, "d.test", "a.test");
+        assert_ne!(one, places(&hop, Level::Try, "d.test", "b.test"));
+        let login = Login { username: "u".into(), password_file: "p".into() };
+        let logged_in = NextHop { login: Some(login), ..hop.clone() };
+        assert_ne!(one, places(&logged_in, Level::Try, "d.test", "a.test"));
+        assert_eq!(one, places(&hop, Level::Try, "d.test", "a.test"));
+    }
+
+    #[test]
+    fn j03_levels_have_places_of_their_own() {
+        let hop = NextHop::mx("mx.d.test".into(), 25, 10);
+        let levels = [Level::Plain, Level::Try, Level::Require, Level::Verify];
+        for (index, level) in levels.into_iter().enumerate() {
+            for other in &levels[index + 1..] {
+                let one = places(&hop, level, "d.test", "a.test");
+                let two = places(&hop, *other, "d.test", "a.test");
+                assert!(one.iter().all(|place| !two.contains(place)), "{level:?} {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn j04_another_domain_finds_only_what_is_good_for_any() {
+        let hop = NextHop::mx("mx.shared.test".into(), 25, 10);
+        let [own, any] = places(&hop, Level::Try, "one.test", "a.test");
+        let [other, same_any] = places(&hop, Level::Try, "two.test", "a.test");
+        assert_ne!(own, other);
+        assert_eq!(any, same_any);
     }
 }

@@ -19,7 +19,6 @@ use crate::{
     judge::{Ended, Judged, Seen},
     luck,
     notice::{self, Case},
-    pool,
     session::Live,
     settings::LINGER,
 };
@@ -88,9 +87,8 @@ pub(crate) async fn run(engine: &Arc<Engine>, lane: &Lane) {
             Some(view) => view,
             None => Outlook::take(engine, lane, terms).await,
         };
-        let kept = live.take().and_then(|live| reusable(engine, live, &view.terms));
-        let (settlement, left) = deliver(engine, &view, claim, kept).await;
-        live = left;
+        let (settlement, left) = deliver(engine, &view, claim, live.take()).await;
+        live = left.and_then(|live| reusable(engine, live));
         outlook = Some(view);
         if let Some(settlement) = settlement {
             write_down(engine, settlement, &unsettled).await;
@@ -138,12 +136,13 @@ pub(crate) async fn pause(engine: &Engine) {
 }
 
 /// Keeps a session while it may carry more.
-fn reusable(engine: &Engine, live: Live, terms: &Terms) -> Option<Live> {
+fn reusable(engine: &Engine, live: Live) -> Option<Live> {
+    let terms = engine.terms();
     if live.carried >= terms.settings.limits.messages_per_connection {
         engine.close(live);
         return None;
     }
-    match pool::unfit(&live, engine.moment(terms.epoch)) {
+    match live.validity.unfit(engine.moment(terms.epoch)) {
         None => Some(live),
         Some(why) => {
             engine.give_up(live, why);

@@ -142,3 +142,16 @@ fn our_own_listener_is_a_loop_whatever_is_allowed() {
     }
     assert_eq!(may_reach("127.0.0.1:2525".parse().unwrap(), &hop, &allow), Ok(()));
 }
+
+#[test]
+fn i09_hosts_no_better_than_ourselves_are_left_out_once_an_address_shows_us() {
+    let mx = |preference| NextHop::mx("mx.d.test".into(), 25, preference);
+    let mut worst = Worst::default();
+    assert!(!worst.leaves_out(&mx(99)));
+    worst.learn(&mx(20), &Failure::new(LOOKUP, Why::ConnectRefused, ""));
+    assert!(!worst.leaves_out(&mx(99)));
+    worst.learn(&mx(20), &is_ourselves("192.0.2.1:25".parse().unwrap()));
+    assert!(!worst.leaves_out(&mx(10)) && worst.leaves_out(&mx(20)) && worst.leaves_out(&mx(30)));
+    let route = NextHop { route_level: Some(gatepost_policy::tls::Level::Try), ..mx(30) };
+    assert!(!worst.leaves_out(&route), "routes have no preference");
+}

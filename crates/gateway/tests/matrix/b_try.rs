@@ -7,7 +7,7 @@ use gatepost_policy::tls::VerifiedBy;
 use gatepost_testkit::{After220, Answer, Banner, Cert, Channel, Ehlo, FakeMx, HangUp, Weakness};
 
 use crate::verdict::Verdict;
-use crate::world::{Setup, World};
+use crate::world::{Setup, World, header_rule};
 
 /// What every row about a broken handshake expects: clear text on a new connection within the same attempt, and on the
 /// first one nothing but the attempt at TLS.
@@ -332,6 +332,57 @@ async fn b27_busy_banner_waits_and_is_no_reason_against_tls() {
     attempt.is_deferred("4.3.2", Why::RemoteReply);
     world.later(Duration::from_secs(3600));
     world.attempt("b@d.test", 2).await.is_sent_tls();
+    assert_eq!(mx.connections().len(), 2);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn b19_failed_handshake_is_remembered_and_tls_is_tried_again_later() {
+    let (world, mx) =
+        World::with_site(FakeMx::breaking(After220::Alert(40)), Setup::default()).await;
+    world.send_one("b@d.test").await.is_sent_clear(NoTls::HandshakeFailed);
+    assert_eq!(mx.connections().len(), 2);
+    // No session waits any more, and the handshake is still remembered.
+    world.later(Duration::from_secs(60));
+    world.send(&["b@d.test"]).await;
+    world.attempt("b@d.test", 2).await.is_sent_clear(NoTls::HandshakeFailed);
+    let seen = mx.connections();
+    assert_eq!(seen.len(), 3);
+    assert!(seen[2].lines.iter().all(|line| line.verb() != "STARTTLS"), "{:?}", seen[2].lines);
+    // A quarter of an hour after it, TLS works.
+    mx.set(FakeMx::default(), &world.ca);
+    world.later(Duration::from_secs(15 * 60));
+    world.send(&["b@d.test"]).await;
+    world.attempt("b@d.test", 3).await.is_sent_tls();
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn b19_remembered_host_is_no_reason_to_pass_a_host_with_tls_over() {
+    let mut world = World::new().await;
+    let (first, second) = world
+        .two_hosts("d.test", FakeMx::breaking(After220::Alert(40)), FakeMx::without_starttls())
+        .await;
+    world.start(Setup { delivery: "try_prefer_tls = \"any_mx\"", ..Setup::default() }).await;
+    world.send_one("b@d.test").await.is_sent_clear(NoTls::HandshakeFailed);
+    assert_eq!((first.connections().len(), second.connections().len()), (2, 1));
+    second.set(FakeMx::default(), &world.ca);
+    world.later(Duration::from_secs(60));
+    world.send(&["b@d.test"]).await;
+    let attempt = world.attempt("b@d.test", 2).await;
+    attempt.is_sent_tls();
+    assert_eq!(attempt.host.as_deref(), Some("mx2.d.test"));
+    assert_eq!(first.connections().len(), 2, "what is known to fail was not tried before it");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn b21_certificate_that_is_not_good_enough_is_no_broken_tls() {
+    let rules = header_rule("Verified", Some("a@d.test"), "x-TLSLevel:Verify");
+    let (world, mx) =
+        World::with_site(FakeMx::with_cert(Cert::WrongName), Setup::with(rules)).await;
+    world.send_one("a@d.test").await.is_deferred("4.7.5", Why::CertName);
+    world.send_one("b@d.test").await.is_sent_tls();
     assert_eq!(mx.connections().len(), 2);
     world.finish().await;
 }

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatepost_net::tls::{Connector, Roots};
-use gatepost_policy::evidence::{Ending, Stage, Why};
+use gatepost_policy::evidence::{Ending, NoTls, Stage, Why};
 use gatepost_policy::tls::VerifiedBy;
 use gatepost_testkit::{After220, Answer, Cert, Ehlo, FakeMx, Weakness};
 use rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom, aws_lc_rs};
+use tokio::task::JoinSet;
 
+use crate::client::Client;
 use crate::verdict::Verdict;
-use crate::world::{SENDER, Setup, World, require};
+use crate::world::{BOUND, SENDER, Setup, World, header_rule, message, require};
 
 fn enforced(delivery: &str) -> Setup<'_> {
     Setup { delivery, rules: require(), ..Setup::default() }
@@ -298,5 +300,62 @@ async fn c22_fault_of_the_tls_library_here_waits_and_never_goes_clear() {
     let attempt = world.send_one("b@d.test").await;
     attempt.is_deferred("4.3.5", Why::PolicyBroken);
     assert!(attempt.tls.is_none() && mx.messages().is_empty());
+    world.finish().await;
+}
+
+/// Messages that wait for one domain in row C23.
+const BACKLOG: usize = 1_000;
+
+/// Returns once every message of the backlog has been through this many attempts.
+async fn all_tried(world: &World, times: u32) {
+    let tried = async {
+        loop {
+            let waiting = world.queue().await;
+            if waiting.len() >= BACKLOG && waiting.iter().all(|entry| entry.attempts >= times) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    assert!(tokio::time::timeout(BOUND, tried).await.is_ok(), "{:#?}", world.queue().await.first());
+}
+
+#[tokio::test]
+async fn c23_backlog_costs_a_few_probes_an_interval_and_slows_no_other_mail() {
+    let rules = header_rule("Enforced", Some("a@d.test"), "x-TLSLevel:Require");
+    let (world, mx) = World::with_site(FakeMx::without_starttls(), Setup::with(rules)).await;
+    let mut senders = JoinSet::new();
+    for _ in 0..20 {
+        let gateway = world.smtp();
+        senders.spawn(async move {
+            let mut client = Client::greeted(gateway).await;
+            for _ in 0..BACKLOG / 20 {
+                let text = message("waits for TLS");
+                let reply = client.send(SENDER, &["a@d.test"], text.as_bytes()).await;
+                assert!(reply.starts_with("250 "), "{reply}");
+            }
+        });
+    }
+    senders.join_all().await;
+    all_tried(&world, 1).await;
+    let probes = mx.connections().len();
+    assert!((1..=3).contains(&probes), "{probes} probes for the first interval");
+
+    world.send_one("b@d.test").await.is_sent_clear(NoTls::NotOffered);
+    let other = mx.connections().len() - probes;
+    assert_eq!(other, 1);
+
+    world.later(Duration::from_secs(330));
+    all_tried(&world, 2).await;
+    let more = mx.connections().len() - probes - other;
+    assert!((1..=3).contains(&more), "{more} probes for the second interval");
+    let learned = world.attempts("a@d.test").await;
+    let own = learned.iter().filter(|attempt| attempt.learned_from.is_none()).count();
+    assert_eq!(own, probes + more, "every other attempt says where it has its knowledge from");
+    assert!(learned.iter().all(|attempt| attempt.why == Some(Why::StartTlsNotOffered)));
+
+    mx.set(FakeMx::default(), &world.ca);
+    world.later(Duration::from_secs(700));
+    world.drained().await;
     world.finish().await;
 }

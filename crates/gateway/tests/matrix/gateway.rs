@@ -12,6 +12,7 @@ use gatepost_policy::evidence::Attempt;
 use gatepost_store::embedded::{self, Embedded, Mode};
 use gatepost_store::{Inspect, ManualClock, Search, Settings};
 use gatepost_testkit::FakeDns;
+use gatepost_wire::address::DomainName;
 
 /// What a gateway is started with.
 pub(crate) struct Wanted {
@@ -60,6 +61,13 @@ impl Running {
         let committed = store.commit(None, &document, "the matrix", None).await;
         let committed = committed.expect("the policy is stored");
         self.gateway.wait_for_revision(committed.revision).await;
+    }
+
+    /// Gives it another name, as a reload does.
+    pub(crate) async fn rename(&self, hostname: &str) {
+        let hostname = DomainName::parse(hostname).expect("a host name");
+        let config = config::Config { hostname, ..self.config.clone() };
+        self.gateway.reload(config).await.expect("the configuration is taken");
     }
 
     /// Where it takes mail.

@@ -1,7 +1,9 @@
 //! Groups I and J: which host, and which session. A session carries mail of one destination with one set of demands.
 
+use std::time::Duration;
+
 use gatepost_policy::evidence::{NoTls, Why};
-use gatepost_testkit::{After220, Cert, FakeMx};
+use gatepost_testkit::{After220, Cert, Connection, FakeMx};
 
 use crate::verdict::Verdict;
 use crate::world::{Setup, World, header_rule, require};
@@ -117,5 +119,63 @@ async fn j06_session_from_before_a_change_of_the_policy_is_not_used_after_it() {
     world.send(&["b@d.test"]).await;
     world.attempt("b@d.test", 2).await.is_sent_tls();
     assert_eq!(mx.connections().len(), 2);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_session_carries_mail_of_other_domains_that_ask_for_the_same() {
+    let mut world = World::new().await;
+    let mx = world.mx("mx.shared.test", FakeMx::default()).await;
+    world
+        .dns
+        .set_mx("one.test", &[(10, "mx.shared.test")])
+        .set_mx("two.test", &[(10, "mx.shared.test")]);
+    world.start(Setup::with(require())).await;
+    world.send_one("b@one.test").await.is_sent_tls();
+    world.send_one("b@two.test").await.is_sent_tls();
+    assert_eq!(mx.connections().len(), 1);
+    assert_eq!(mx.messages().len(), 2);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn j13_session_ends_with_its_age_its_messages_and_its_idleness() {
+    let setup = Setup { delivery: "messages_per_connection = 20", ..Setup::with(require()) };
+    let (world, mx) = World::with_site(FakeMx::default(), setup).await;
+    let mut sent = 0;
+    let mut send = async |apart: u64| {
+        world.later(Duration::from_secs(apart));
+        world.send(&["b@d.test"]).await;
+        sent += 1;
+        world.attempt("b@d.test", sent).await.is_sent_tls();
+        mx.connections().len()
+    };
+    // Its age: thirteen messages, twenty-five seconds apart.
+    for _ in 0..12 {
+        assert_eq!(send(25).await, 1);
+    }
+    assert_eq!(send(25).await, 2, "five minutes are over");
+    // Its idleness.
+    assert_eq!(send(31).await, 3);
+    // Its messages.
+    for _ in 1..20 {
+        assert_eq!(send(1).await, 3);
+    }
+    assert_eq!(send(1).await, 4, "it carried twenty");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn j16_session_under_another_name_of_ours_is_not_used() {
+    let (world, mx) = World::with_site(FakeMx::default(), Setup::with(require())).await;
+    world.send_one("b@d.test").await.is_sent_tls();
+    world.rename("other.acme.test").await;
+    world.send(&["b@d.test"]).await;
+    world.attempt("b@d.test", 2).await.is_sent_tls();
+    let seen = mx.connections();
+    assert_eq!(seen.len(), 2);
+    let hello = |connection: &Connection| connection.lines[0].text.clone();
+    assert_eq!(hello(&seen[0]), "EHLO gateway.acme.test");
+    assert_eq!(hello(&seen[1]), "EHLO other.acme.test");
     world.finish().await;
 }

@@ -251,6 +251,11 @@ impl World {
         self.gateway().apply(&self.policy(rules)).await;
     }
 
+    /// Gives the gateway another name, as a reload does.
+    pub(crate) async fn rename(&self, hostname: &str) {
+        self.gateway().rename(hostname).await;
+    }
+
     /// The store of the running gateway.
     pub(crate) fn store(&self) -> &Embedded {
         self.gateway().store()
