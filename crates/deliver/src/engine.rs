@@ -26,6 +26,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     backoff::{self, Backoff, Failed},
     broken_tls::BrokenTls,
+    faults::{Faults, Hand},
     luck,
     parts::Parts,
     pool::{Moment, Pool, Unfit},
@@ -45,6 +46,7 @@ pub struct Engine {
     pub(crate) pool: Pool,
     pub(crate) broken_tls: BrokenTls,
     pub(crate) backoff: Backoff,
+    pub(crate) faults: Faults,
     pub(crate) tracker: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
@@ -95,6 +97,7 @@ impl Engine {
             pool: Pool::default(),
             broken_tls: BrokenTls::default(),
             backoff: Backoff::default(),
+            faults: Faults::default(),
             tracker,
             stop,
         })
@@ -270,17 +273,22 @@ impl Engine {
 
     /// Starts a worker. One that panics has given its claim back, which is due at once:
     /// its place stays taken for a moment, so that a message which panics every time
-    /// costs little and stops nobody else's.
+    /// costs little and stops nobody else's; and what it had in hand is remembered.
     fn hire(self: &Arc<Self>, lane: Lane) {
         let engine = Arc::clone(self);
         self.tracker.spawn(async move {
             let desk = Desk { engine: Arc::clone(&engine), lane: lane.clone() };
+            let hand = Arc::new(Hand::default());
             let work = {
-                let (engine, lane) = (Arc::clone(&engine), lane.clone());
-                async move { worker::run(&engine, &lane).await }
+                let (engine, lane, hand) = (Arc::clone(&engine), lane.clone(), Arc::clone(&hand));
+                async move { worker::run(&engine, &lane, &hand).await }
             };
             if let Err(error) = engine.tracker.spawn(work).await {
-                tracing::error!(?lane, %error, "a worker failed; its message is tried again");
+                let message = hand.message();
+                tracing::error!(?lane, ?message, %error, "a worker failed; its message is tried again");
+                if let Some(message) = message {
+                    engine.faults.count(message);
+                }
                 worker::pause(&engine).await;
             }
             drop(desk);

@@ -14,6 +14,7 @@ mod converse;
 mod destination;
 mod dsn;
 mod engine;
+mod faults;
 mod guard;
 mod judge;
 mod luck;

@@ -16,6 +16,7 @@ use crate::{
     backoff::Setback,
     destination::{self, Destination, Nowhere},
     engine::{Engine, Terms},
+    faults::Hand,
     judge::{Ended, Judged, Seen},
     luck,
     notice::{self, Case},
@@ -64,7 +65,7 @@ impl Outlook {
 }
 
 /// Works on a lane until there is nothing due in it.
-pub(crate) async fn run(engine: &Arc<Engine>, lane: &Lane) {
+pub(crate) async fn run(engine: &Arc<Engine>, lane: &Lane, hand: &Hand) {
     let unsettled = Arc::new(Semaphore::new(UNSETTLED));
     let mut outlook: Option<Outlook> = None;
     let mut live: Option<Live> = None;
@@ -78,6 +79,13 @@ pub(crate) async fn run(engine: &Arc<Engine>, lane: &Lane) {
             break;
         };
         let terms = engine.terms();
+        let message = claim.message().id;
+        if engine.faults.is_hopeless(message) {
+            let settlement = settle(engine, &terms, claim, &Seen::Nowhere(&fault())).await;
+            write_down(engine, settlement, &unsettled).await;
+            continue;
+        }
+        hand.holds(message);
         if let Some(setback) = held_back(engine, lane, &claim) {
             let settlement = settle(engine, &terms, claim, &Seen::SetBack(&setback)).await;
             write_down(engine, settlement, &unsettled).await;
@@ -97,6 +105,14 @@ pub(crate) async fn run(engine: &Arc<Engine>, lane: &Lane) {
     if let Some(live) = live {
         engine.close(live);
     }
+}
+
+/// A message whose attempts end in faults of our own waits without any, and is given
+/// up in its time like any other.
+fn fault() -> Nowhere {
+    let why = Why::InternalFault;
+    let detail = "attempts at the message made a worker fail again and again";
+    Nowhere { why, status: why.status(), permanent: false, detail: detail.to_owned() }
 }
 
 /// Why a message makes no connection now: the hosts of its lane could not be used a
@@ -187,7 +203,13 @@ async fn deliver(
     let lane = &claim.copy().lane;
     let live = match live {
         Some(live) => Some(live),
-        None => engine.idle_session(&plan, &lane.domain, &view.terms).await,
+        None => {
+            let found = engine.idle_session(&plan, &lane.domain, &view.terms).await;
+            if found.is_some() {
+                engine.host_works(lane);
+            }
+            found
+        }
     };
     let began = engine.parts.clock.now();
     let work = Work {

@@ -152,6 +152,6 @@ fn i09_hosts_no_better_than_ourselves_are_left_out_once_an_address_shows_us() {
     assert!(!worst.leaves_out(&mx(99)));
     worst.learn(&mx(20), &is_ourselves("192.0.2.1:25".parse().unwrap()));
     assert!(!worst.leaves_out(&mx(10)) && worst.leaves_out(&mx(20)) && worst.leaves_out(&mx(30)));
-    let route = NextHop { route_level: Some(gatepost_policy::tls::Level::Try), ..mx(30) };
+    let route = NextHop { route_level: Some(Level::Try), ..mx(30) };
     assert!(!worst.leaves_out(&route), "routes have no preference");
 }

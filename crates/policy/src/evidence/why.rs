@@ -259,6 +259,11 @@ vocabulary! {
         "could not be sent the message: it cannot be read from the store here",
         "Tell your own postmaster, and send the message again.",
         "";
+    /// Attempts at the message ended in a fault of the gateway itself, again and again.
+    InternalFault = "internal-fault", "4.3.0", Ours,
+        "could not be sent the message: a fault of the gateway itself",
+        "Tell your own postmaster; the message may have to be sent another way.",
+        "";
     /// 8-bit content, and nobody takes it.
     NeedsEightBit = "needs.8bitmime", "5.6.3", Hopeless,
         "does not take 8-bit content",
