@@ -17,5 +17,5 @@ pub use dns::{DnsServer, FakeDns, Status};
 pub use loopback::Net;
 pub use mx::record::{Channel, Connection, Line, Login, Offered, Received, TlsSeen};
 pub use mx::running::RunningMx;
-pub use mx::{After220, Answer, Banner, Begins, Ehlo, FakeMx, HangUp, StartTls, Versions};
+pub use mx::{After220, Answer, Banner, Begins, Ehlo, FakeMx, HangUp, Idle, StartTls, Versions};
 pub use peer::{WeakPeer, Weakness};

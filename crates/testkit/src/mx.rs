@@ -64,6 +64,8 @@ pub struct FakeMx {
     pub data: Answer,
     /// The answer to the final dot.
     pub body: Answer,
+    /// What it does once it has answered a message.
+    pub idle: Idle,
     /// Where it hangs up.
     pub hang_up: HangUp,
     /// Its behaviour from the n-th connection (1 is the first) on; the last entry that fits counts.
@@ -93,6 +95,7 @@ impl Default for FakeMx {
             rcpt_of: BTreeMap::new(),
             data: Answer::from("354 go ahead"),
             body: Answer::from("250 2.0.0 taken"),
+            idle: Idle::Waits,
             hang_up: HangUp::Never,
             later: Vec::new(),
         }
@@ -315,6 +318,19 @@ pub enum Begins {
     AfterStartTls,
     /// With the first byte, as on port 465.
     AtOnce,
+}
+
+/// What the server does on a session that waits for another message.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Idle {
+    /// Nothing, as it should.
+    Waits,
+    /// Says this line, CRLF added, which nobody asked for.
+    Says(String),
+    /// Closes in order: under TLS with a close_notify (RFC 8446 section 6.1).
+    Closes,
+    /// Closes the TCP connection, under TLS without a close_notify.
+    Cuts,
 }
 
 /// Where the server hangs up on its own.

@@ -2,7 +2,7 @@
 
 use gatepost_policy::evidence::Why;
 use gatepost_policy::tls::VerifiedBy;
-use gatepost_testkit::{Cert, FakeMx};
+use gatepost_testkit::{Cert, FakeMx, Weakness};
 
 use crate::verdict::Verdict;
 use crate::world::{Setup, World, header_rule};
@@ -82,9 +82,72 @@ async fn d06_wildcard_stands_for_exactly_one_label() {
     world.finish().await;
 }
 
+/// The public-suffix rule is off: a certificate of a private CA may be for a whole top-level domain.
 #[tokio::test]
-async fn d10_certificate_of_a_client_waits() {
-    judges(vec![("client", Cert::ClientOnly, Some(Why::CertUnsupported))]).await;
+async fn d07_wildcard_is_a_whole_label_above_a_domain() {
+    let mut world = World::new().await;
+    let cases = [("part.test", "m*.test"), ("bare.test", "*"), ("whole.test", "*.test")];
+    for (domain, _) in cases {
+        world.dns.set_mx(domain, &[(10, "mx.test")]);
+    }
+    let mx = world.mx("mx.test", FakeMx::default()).await;
+    world.start(verify()).await;
+    for (domain, name) in cases {
+        mx.set(FakeMx::with_cert(Cert::Names(vec![name.to_owned()])), &world.ca);
+        let attempt = world.send_one(&format!("b@{domain}")).await;
+        if name == "*.test" {
+            attempt.is_sent_tls();
+            assert_eq!(attempt.tls.unwrap().verified_by, VerifiedBy::WebPki);
+        } else {
+            attempt.is_deferred("4.7.5", Why::CertName);
+        }
+    }
+    assert_eq!(mx.messages().len(), 1);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn d09_address_is_proven_by_an_address_alone_and_sent_as_no_name() {
+    let mut world = World::new().await;
+    let (by_name, named_at) = world.literal(FakeMx::default()).await;
+    let (by_address, addressed_at) = world.literal(FakeMx::default()).await;
+    by_name.set(FakeMx::with_cert(Cert::Names(vec!["mx.d.test".to_owned()])), &world.ca);
+    by_address.set(FakeMx::with_cert(Cert::Address(by_address.address().ip())), &world.ca);
+    world.start(verify()).await;
+    world.send_one(&format!("b@{named_at}")).await.is_deferred("4.7.5", Why::CertName);
+    world.send_one(&format!("b@{addressed_at}")).await.is_sent_tls();
+    for mx in [by_name, by_address] {
+        assert_eq!(mx.connections()[0].sni, None, "RFC 6066 section 3");
+        assert!(mx.connections()[0].hello);
+    }
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn d10_certificate_of_a_client_or_beyond_its_issuers_names_waits() {
+    judges(vec![
+        ("client", Cert::ClientOnly, Some(Why::CertUnsupported)),
+        ("beyond", Cert::Constrained, Some(Why::CertUnsupported)),
+        // The same issuer, within its names.
+        ("allowed", Cert::Constrained, None),
+    ])
+    .await;
+}
+
+/// The CA is trusted and the name is right, so that nothing but the weakness can be the reason.
+#[tokio::test]
+async fn d10_certificate_with_a_weak_key_or_signature_waits() {
+    for weakness in [Weakness::Sha1, Weakness::Rsa1024] {
+        let mut world = World::new().await;
+        let peer = world.trusted_weak_site("d.test", weakness).await;
+        world.start(verify()).await;
+        if let Some(peer) = peer {
+            world.send_one("b@d.test").await.is_deferred("4.7.5", Why::CertUnsupported);
+            let seen = peer.connections();
+            assert!(seen.iter().all(|c| c.messages.is_empty()), "{weakness:?}: {seen:#?}");
+        }
+        world.finish().await;
+    }
 }
 
 #[tokio::test]
@@ -143,24 +206,5 @@ async fn d20_name_of_the_host_is_sent_in_the_handshake() {
     world.send_one("b@d.test").await.is_sent_tls();
     assert_eq!(mx.connections()[0].sni.as_deref(), Some("mx.d.test"));
     assert!(mx.connections()[0].alpn.is_empty());
-    world.finish().await;
-}
-
-/// The row would take the third name; the library wants two labels behind a star, which is the stricter reading.
-#[tokio::test]
-async fn d07_wildcard_that_is_no_whole_label_above_a_domain_waits() {
-    let mut world = World::new().await;
-    let cases = [("part.test", "m*.test"), ("bare.test", "*"), ("whole.test", "*.test")];
-    for (domain, _) in cases {
-        world.dns.set_mx(domain, &[(10, "mx.test")]);
-    }
-    let mx = world.mx("mx.test", FakeMx::default()).await;
-    world.start(verify()).await;
-    for (domain, name) in cases {
-        mx.set(FakeMx::with_cert(Cert::Names(vec![name.to_owned()])), &world.ca);
-        let attempt = world.send_one(&format!("b@{domain}")).await;
-        assert_eq!(attempt.status, "4.7.5", "{name}: {attempt:#?}");
-    }
-    assert!(mx.messages().is_empty());
     world.finish().await;
 }

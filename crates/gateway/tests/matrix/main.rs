@@ -14,6 +14,7 @@ mod gateway;
 mod j_sessions;
 mod k_queue;
 mod l_protocol;
+mod l_tls;
 #[path = "../outside/gateway.rs"]
 mod process;
 mod smart_host;

@@ -149,6 +149,18 @@ impl World {
         mx
     }
 
+    /// Puts up a mail exchanger on the IPv6 loopback address, and tells DNS nothing of it.
+    pub(crate) async fn mx_on_ipv6(
+        &mut self,
+        host: &str,
+        script: FakeMx,
+    ) -> std::io::Result<Arc<RunningMx>> {
+        let address = SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, self.net.port()));
+        let mx = Arc::new(script.start(host, address, &self.ca).await?);
+        self.hosts.push(Arc::clone(&mx));
+        Ok(mx)
+    }
+
     /// Puts up a domain with one mail exchanger, `mx.` and its name.
     pub(crate) async fn site(&mut self, domain: &str, script: FakeMx) -> Arc<RunningMx> {
         let host = format!("mx.{domain}");
@@ -184,12 +196,33 @@ impl World {
         domain: &str,
         weakness: Weakness,
     ) -> Option<Arc<WeakPeer>> {
-        let host = format!("mx.{domain}");
-        let address = self.net.next();
-        match WeakPeer::start(weakness, &host, address).await {
+        let (host, address) = (format!("mx.{domain}"), self.net.next());
+        let started = WeakPeer::start(weakness, &host, address).await;
+        self.weak(domain, weakness, started)
+    }
+
+    /// As [`Self::weak_site`], with a certificate that our CA has signed.
+    pub(crate) async fn trusted_weak_site(
+        &mut self,
+        domain: &str,
+        weakness: Weakness,
+    ) -> Option<Arc<WeakPeer>> {
+        let (host, address) = (format!("mx.{domain}"), self.net.next());
+        let started = WeakPeer::trusted(&self.ca, weakness, &host, address).await;
+        self.weak(domain, weakness, started)
+    }
+
+    fn weak(
+        &mut self,
+        domain: &str,
+        weakness: Weakness,
+        started: std::io::Result<WeakPeer>,
+    ) -> Option<Arc<WeakPeer>> {
+        match started {
             Ok(peer) => {
-                let peer = Arc::new(peer);
-                self.dns.set_mx(domain, &[(10, &host)]).set_addresses(&host, &[address.ip()]);
+                let (peer, host) = (Arc::new(peer), format!("mx.{domain}"));
+                let address = peer.address().ip();
+                self.dns.set_mx(domain, &[(10, &host)]).set_addresses(&host, &[address]);
                 self.weak.push(Arc::clone(&peer));
                 Some(peer)
             }

@@ -11,7 +11,7 @@ use gatepost_policy::{
     evidence::{NoTls, Stage, Why},
     tls::Level,
 };
-use gatepost_testkit::{Answer, Channel, Ehlo, FakeMx, HangUp};
+use gatepost_testkit::{Answer, Channel, Ehlo, FakeMx, HangUp, Idle, Versions};
 use gatepost_wire::{
     address::{Mailbox, ReversePath},
     command::{BodyKind, MailParams, Notify, RcptParams, Ret},
@@ -406,6 +406,50 @@ async fn b14_a_connection_lost_inside_data_is_said() {
     assert_eq!((failure.stage, failure.why), (Stage::Data, Why::ConnectionLost), "{failure}");
     assert!(conn.ready_for_next().await.is_err());
     assert!(world.mx.messages().is_empty());
+}
+
+/// `tls-delivery.md` 5.9, rule 7: any byte, and the end of either layer. What TLS says for itself is no byte of the
+/// session: the tickets that TLS 1.3 sends behind every handshake leave it as it was.
+#[tokio::test]
+async fn an_idle_session_under_tls_that_says_or_ends_anything_is_not_used_again() {
+    for (idle, why) in [
+        (Idle::Waits, None),
+        (Idle::Says("421 4.4.2 idle for too long".into()), Some(Why::RemoteReply)),
+        (Idle::Says("250 2.0.0 surprise".into()), Some(Why::ResponseInjection)),
+        (Idle::Closes, Some(Why::ConnectionLost)),
+        (Idle::Cuts, Some(Why::ConnectionLost)),
+    ] {
+        for versions in [Versions::Only12, Versions::Only13] {
+            let script = FakeMx { idle: idle.clone(), versions, ..FakeMx::default() };
+            let world = World::new(script).await;
+            let mut conn = world.secure(Level::Require).await.unwrap();
+            let Envelope::Open { mut body, .. } =
+                envelope(conn.admit(job()), &["b@d.test"]).await.unwrap()
+            else {
+                panic!("refused");
+            };
+            body.write(MESSAGE).await.unwrap();
+            assert_eq!(body.finish().await.unwrap().code, 250);
+            // Where something comes, it comes in a moment; where nothing comes, it stays so.
+            let mut ready = conn.ready_for_next().await;
+            for _ in 0..if why.is_some() { 4000 } else { 20 } {
+                if ready.is_err() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                ready = conn.ready_for_next().await;
+            }
+            let failed = ready.map_err(|failure| failure.why).err();
+            if why.is_none() {
+                assert_eq!(failed, None, "{versions:?}");
+                continue;
+            }
+            // What comes in one piece with the reply has spoilt the session before it is asked about.
+            assert!(failed == why || failed == Some(Why::ConnectionLost), "{idle:?}: {failed:?}");
+            assert!(conn.ready_for_next().await.is_err(), "{idle:?}");
+            assert_eq!(world.mx.messages().len(), 1, "the message has not failed");
+        }
+    }
 }
 
 #[tokio::test]

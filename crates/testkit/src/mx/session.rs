@@ -14,7 +14,7 @@ use crate::mx::login;
 use crate::mx::record::{Channel, Line, Received, path};
 use crate::mx::running::Shared;
 use crate::mx::tls::Identity;
-use crate::mx::{Answer, Banner, Begins, Ehlo, FakeMx, HangUp, StartTls};
+use crate::mx::{Answer, Banner, Begins, Ehlo, FakeMx, HangUp, Idle, StartTls};
 
 /// How long a client is watched for bytes that it sends before it may (I2).
 const EARLY: Duration = Duration::from_millis(15);
@@ -281,7 +281,18 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
             accepted,
         };
         self.recorder.note(|record| record.messages.push(received));
-        self.answer(&script.body).await
+        if self.answer(&script.body).await? == Next::End {
+            return Ok(Next::End);
+        }
+        match &script.idle {
+            Idle::Waits => Ok(Next::Command),
+            Idle::Says(line) => {
+                self.say(line).await?;
+                Ok(Next::Command)
+            }
+            Idle::Closes => Ok(Next::End),
+            Idle::Cuts => Err(io::ErrorKind::ConnectionAborted.into()),
+        }
     }
 
     /// The bytes up to and with the final dot; None when the script hangs up first.
