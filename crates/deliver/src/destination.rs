@@ -58,6 +58,14 @@ pub(crate) async fn find(
     resolver: &dyn Resolver,
     luck: u64,
 ) -> Destination {
+    let smart_host = match lane.direction {
+        Direction::Inbound => None,
+        // A literal too: where everything goes to a smart host, nothing else may be reached.
+        Direction::Outbound => snapshot.smart_host(&lane.domain),
+    };
+    if let Some(smart_host) = smart_host {
+        return Destination::Hosts(vec![smart_host.next_hop()]);
+    }
     let name = match &lane.domain {
         AddressDomain::Literal(address) => {
             return Destination::Hosts(vec![hop(address.to_string(), settings.port, 0)]);
@@ -71,11 +79,7 @@ pub(crate) async fn find(
                 return Destination::Hosts(routes);
             }
         }
-        Direction::Outbound => {
-            if let Some(smart_host) = snapshot.smart_host(&lane.domain) {
-                return Destination::Hosts(vec![smart_host.next_hop()]);
-            }
-        }
+        Direction::Outbound => {}
     }
     by_mx(name, settings, resolver, luck).await
 }

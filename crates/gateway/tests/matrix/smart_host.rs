@@ -179,6 +179,18 @@ async fn the_smart_host_that_fits_best_is_taken_and_other_mail_goes_by_mx() {
 }
 
 #[tokio::test]
+async fn mail_for_an_address_goes_where_all_mail_goes() {
+    let (mut world, relay) = relayed(FakeMx::default(), "tls = \"require\"", "").await;
+    let recipient = "b@[127.0.0.77]";
+    world.expected.fields.insert(recipient.to_owned(), vec!["x-TLSLevel: Try".to_owned()]);
+    let attempt = world.send_one(recipient).await;
+    attempt.is_sent_tls();
+    assert_eq!((attempt.host.as_deref(), attempt.level), (Some("relay.test"), Level::Require));
+    assert_eq!(relay.messages().len(), 1);
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn mail_for_our_own_domains_never_goes_to_a_smart_host() {
     let (world, relay) = relayed(FakeMx::default(), "", "").await;
     let attempt: Attempt = world.send_one("c@acme.test").await;
