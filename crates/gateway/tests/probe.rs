@@ -362,7 +362,7 @@ async fn the_engine_does_what_the_probe_says(delivery: &str) {
             assert_eq!(said["clear_because"], done["clear_because"], "{told}");
             assert_eq!(said["why"], done["why"], "{told}");
             assert_eq!(said["host"], done["host"], "{told}");
-            let bounces = said["text"].as_str().unwrap().starts_with("would bounce");
+            let bounces = said["text"].as_str().expect("a text").starts_with("would bounce");
             assert_eq!(bounces, done["outcome"] == "bounced", "{told}");
         }
     }
@@ -409,6 +409,11 @@ async fn a_report_tells_what_was_had() {
     assert_eq!((&clear["deferred_for_tls"], &clear["waiting_for_tls"]), (&1.into(), &1.into()));
     assert_eq!(clear["levels"], serde_json::json!({ "require": 1, "try": 1 }));
     assert_eq!((&report["totals"]["tls_share"], &clear["tls_share"]), (&50.0.into(), &0.0.into()));
+
+    // What was sent to is known, so a pattern means something.
+    let below = lab.run(&["tls", "probe", ".test", "--level", "try", "--json"]).ended(0);
+    assert_eq!(below.list().len(), 2);
+    assert!(below.err.contains("the 2 that mail was sent to are probed"), "{}", below.err);
 
     let one = lab
         .run(&["tls", "report", "--domain", "Good.test", "--json", "--by", "day"])

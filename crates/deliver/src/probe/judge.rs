@@ -234,3 +234,6 @@ fn not_at_all(
         text: format!("would {fate}: {host} {}", problem.why.sentence()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,13 +20,18 @@ use crate::destination::Nowhere;
 impl Shared {
     /// The report of a domain without a host.
     pub(super) fn nowhere(&self, domain: &AddressDomain, nowhere: &Nowhere) -> Report {
-        let fate = if nowhere.permanent { "bounce" } else { "wait" };
+        let text = if nowhere.permanent {
+            format!("would bounce: {}", nowhere.detail)
+        } else {
+            let why = nowhere.why.sentence();
+            format!("would wait: {} {why} ({})", domain.key(), nowhere.detail)
+        };
         let verdict = Verdict {
             passes: false,
             host: None,
             clear_because: None,
             why: Some(nowhere.why),
-            text: format!("would {fate}: {}", nowhere.detail),
+            text,
         };
         Report {
             domain: domain.key(),

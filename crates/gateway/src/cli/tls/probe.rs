@@ -178,8 +178,9 @@ async fn probe(
     domains: Vec<AddressDomain>,
     store: &Embedded,
 ) -> Result<Vec<Report>, Trouble> {
-    let bar = bar(domains.len());
-    let mut reports = Vec::with_capacity(domains.len());
+    let count = domains.len();
+    let bar = bar(count);
+    let mut reports = Vec::with_capacity(count);
     let mut probing = prober.probe(domains);
     while let Some((place, report)) = probing.next().await {
         bar.set_message(out::one_line(&report.domain));
@@ -190,6 +191,10 @@ async fn probe(
         reports.push((place, report));
     }
     bar.finish_and_clear();
+    if reports.len() < count {
+        let missing = count - reports.len();
+        return Err(Trouble::Failed(format!("{missing} of {count} domains could not be probed")));
+    }
     reports.sort_by_key(|(place, _)| *place);
     Ok(reports.into_iter().map(|(_, report)| report).collect())
 }
