@@ -18,11 +18,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use outside::client::{Client, Sent};
 use outside::gateway::{Gateway, pause, say, wait_for};
-use outside::{programs, sink};
+use outside::{peers, programs, sink};
 
 mod outside {
     pub(crate) mod client;
     pub(crate) mod gateway;
+    pub(crate) mod peers;
     pub(crate) mod programs;
     pub(crate) mod sink;
 }
@@ -252,7 +253,7 @@ fn inject(gateway: &Gateway, run: &Run, trace: &Path) -> Option<Child> {
         refused || traced(process)
     });
     if refused {
-        programs::skip(
+        peers::skip(
             TEST,
             "strace may not trace a process here (not root, and ptrace_scope forbids it)",
         );

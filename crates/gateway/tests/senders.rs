@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use outside::gateway::{Gateway, wait_for};
-use outside::{programs, sink};
+use outside::{peers, programs, sink};
 
 mod outside {
     pub(crate) mod gateway;
+    pub(crate) mod peers;
     pub(crate) mod programs;
     pub(crate) mod sink;
 }
@@ -116,7 +117,7 @@ fn swaks_hands_over_a_message_under_starttls() {
     let path = Path::open();
     let Some(mut swaks) = path.swaks("a message by swaks under STARTTLS") else { return };
     if !Path::run(swaks.arg("--support")).1.contains("=== TLS supported") {
-        programs::skip("a message by swaks under STARTTLS", "perl's Net::SSLeay is not there");
+        peers::skip("a message by swaks under STARTTLS", "perl's Net::SSLeay is not there");
         return;
     }
     let Some(mut swaks) = path.swaks("a message by swaks under STARTTLS") else { return };

@@ -109,6 +109,19 @@ impl TestCa {
         self.root.key().serialize_pem()
     }
 
+    /// A certificate that is signed by itself with an RSA key of 2048 bits, for servers that know no other: the
+    /// certificate and its key, as PEM.
+    ///
+    /// # Panics
+    /// When no key can be made.
+    #[must_use]
+    pub fn rsa_self_signed(name: &str) -> (String, String) {
+        let own = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048)
+            .expect("a key is made");
+        let certificate = leaf(&Cert::SelfSigned, name).self_signed(&own);
+        (certificate.expect("the certificate is made").pem(), own.serialize_pem())
+    }
+
     /// Makes a certificate of the given kind for a host of this name.
     ///
     /// # Panics

@@ -180,7 +180,8 @@ pub(crate) fn wait_for(what: &str, limit: Duration, mut reached: impl FnMut() ->
     }
 }
 
-fn greets(address: SocketAddr) -> bool {
+/// Whether a mail server at that address greets, and says goodbye.
+pub(crate) fn greets(address: SocketAddr) -> bool {
     let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_secs(1)) else {
         return false;
     };
@@ -188,8 +189,10 @@ fn greets(address: SocketAddr) -> bool {
         return false;
     }
     let mut line = String::new();
-    let greeted = BufReader::new(&stream).read_line(&mut line).is_ok() && line.starts_with("220");
-    (&stream).write_all(b"QUIT\r\n").is_ok() && greeted
+    let mut replies = BufReader::new(&stream);
+    let greeted = replies.read_line(&mut line).is_ok() && line.starts_with("220");
+    let left = (&stream).write_all(b"QUIT\r\n").is_ok() && replies.read_line(&mut line).is_ok();
+    greeted && left
 }
 
 fn free_port(net: &Net) -> u16 {

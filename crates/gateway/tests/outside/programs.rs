@@ -1,15 +1,13 @@
-//! Programs that are not ours: where they are, and the loud line where they are not.
-//!
-//! `make test` brings them in under `target/peers`, unpacked and not installed; one that the machine has is as good.
+//! Single programs of unpacked packages, run as they are; one that the machine has is as good.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use super::gateway::say;
+use super::peers::{folder, skip};
 
 /// The folder of unpacked packages.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/peers/root")
+    folder().join("root")
 }
 
 /// Where the shared libraries of unpacked programs are, for `LD_LIBRARY_PATH`.
@@ -32,9 +30,4 @@ pub(crate) fn command(test: &str, program: &str, places: &[&str]) -> Option<Comm
     let mut command = Command::new(path);
     command.env("LD_LIBRARY_PATH", libraries());
     Some(command)
-}
-
-/// The loud line of a test that could not be run here.
-pub(crate) fn skip(test: &str, why: &str) {
-    say(&format!("\n*** SKIPPED: {test}\n*** {why}\n"));
 }
