@@ -5,7 +5,8 @@
 //! holds up mail that does not ask for it, nor the other way round (row C23). Only
 //! causes that are about the hosts set a lane back; what a host says about a message
 //! never does. Until its time has come, mail of the lane waits with what the last
-//! probe saw, and makes no connection; somebody who asks for an attempt gets one.
+//! probe saw, and makes no connection; somebody who asks for an attempt gets one, and
+//! mail that was never tried waits no longer than after a first failure.
 
 use std::{
     collections::HashMap,
@@ -33,9 +34,27 @@ pub(crate) struct Setback {
     /// When it ended.
     pub at: Timestamp,
     /// When the next one is due.
-    pub until: Timestamp,
+    until: Timestamp,
+    /// When mail that was never tried may make one.
+    until_for_new: Timestamp,
     /// How many there were, one after the other.
     failures: u32,
+}
+
+/// Mail that is due in a lane.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waiting {
+    /// It was never tried.
+    pub is_new: bool,
+    /// When somebody asked for an attempt at it: only a setback since then counts.
+    pub asked: Option<Timestamp>,
+}
+
+/// A setback that keeps mail from being tried.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub setback: Arc<Setback>,
+    pub until: Timestamp,
 }
 
 /// The lanes that are set back.
@@ -49,18 +68,13 @@ impl Backoff {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Why mail of a lane makes no connection now. `asked` is when somebody asked for
-    /// an attempt at it: only a setback since then counts.
-    pub(crate) fn holds(
-        &self,
-        lane: &Lane,
-        now: Timestamp,
-        asked: Option<Timestamp>,
-    ) -> Option<Arc<Setback>> {
+    /// Why mail of a lane makes no connection now, and until when.
+    pub(crate) fn holds(&self, lane: &Lane, now: Timestamp, mail: Waiting) -> Option<Held> {
         let lanes = self.lanes();
         let setback = lanes.get(lane)?;
-        let holds = now < setback.until && asked.is_none_or(|asked| asked < setback.at);
-        holds.then(|| Arc::clone(setback))
+        let until = if mail.is_new { setback.until_for_new } else { setback.until };
+        let holds = now < until && mail.asked.is_none_or(|asked| asked < setback.at);
+        holds.then(|| Held { setback: Arc::clone(setback), until })
     }
 
     /// An attempt that began at `began` and ends now reached no host. One that was
@@ -77,7 +91,8 @@ impl Backoff {
             lanes.retain(|_, setback| now < setback.until.plus(ECHO));
         }
         let until = schedule.next(failures, now, luck);
-        let setback = Setback { attempt: attempt.clone(), at: now, until, failures };
+        let until_for_new = schedule.next(1, now, luck).min(until);
+        let setback = Setback { attempt: attempt.clone(), at: now, until, until_for_new, failures };
         lanes.insert(lane.clone(), Arc::new(setback));
     }
 
@@ -115,6 +130,7 @@ pub(crate) fn is_about_hosts(attempt: &Attempt) -> bool {
                 | Why::MessageUnreadable
                 | Why::GuardTripped
                 | Why::PolicyBroken
+                | Why::InternalFault
         )
     };
     let may_be_retried = match attempt.outcome {

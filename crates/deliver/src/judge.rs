@@ -15,7 +15,7 @@ use gatepost_store::{Claim, Outcome, QueuedRecipient};
 use gatepost_wire::{address::ReversePath, escape::printable, timestamp::Timestamp};
 
 use crate::{
-    backoff::Setback,
+    backoff::Held,
     destination::Nowhere,
     luck,
     settings::{DeliverySettings, EnforcedFailure},
@@ -32,7 +32,7 @@ pub(crate) enum Seen<'a> {
     /// There was no host to try.
     Nowhere(&'a Nowhere),
     /// No host of the lane could be used a short while ago, so none was tried.
-    SetBack(&'a Setback),
+    SetBack(&'a Held),
     /// A rule refused the recipient after the message was taken; the rule's reply.
     Report { reply: &'a str },
     /// An administrator returned the message to its sender, for this reason.
@@ -50,13 +50,12 @@ impl Seen<'_> {
         }
     }
 
-    /// When the attempt began, where it made connections.
-    pub(crate) const fn began(&self) -> Option<Timestamp> {
+    /// When the attempt began, where it says something new about the destination.
+    pub(crate) const fn began(&self, now: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Hosts { began, .. } => Some(*began),
-            Self::Nowhere(_) | Self::SetBack(_) | Self::Report { .. } | Self::Returned { .. } => {
-                None
-            }
+            Self::Nowhere(_) => Some(now),
+            Self::SetBack(_) | Self::Report { .. } | Self::Returned { .. } => None,
         }
     }
 }
@@ -115,14 +114,14 @@ impl Ended<'_> {
                 let detail = Some(nowhere.detail.clone()).filter(|detail| !detail.is_empty());
                 Judged { detail, ..judged }
             }
-            Seen::SetBack(setback) => self.set_back(setback, recipient),
+            Seen::SetBack(held) => self.set_back(held, recipient),
             Seen::Hosts { trial, .. } => self.tried(trial, index, recipient),
         }
     }
 
     /// With what the last probe of the lane saw, and due again when the next one is.
-    fn set_back(&self, setback: &Setback, recipient: &QueuedRecipient) -> Judged {
-        let seen = &setback.attempt;
+    fn set_back(&self, held: &Held, recipient: &QueuedRecipient) -> Judged {
+        let seen = &held.setback.attempt;
         let why = seen.why.unwrap_or(Why::DnsFail);
         let stage = seen.tries.iter().map(|one| one.stage).max().unwrap_or(Stage::Dns);
         let trouble = Trouble {
@@ -130,7 +129,7 @@ impl Ended<'_> {
             status: seen.status.clone(),
             permanent: false,
             for_tls: seen.level.is_enforced() && is_about_tls(stage, why),
-            not_before: Some(setback.until),
+            not_before: Some(held.until),
         };
         let mut attempt = self.evidence(recipient, None);
         if seen.level > attempt.level {

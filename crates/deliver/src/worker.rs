@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     attempt::{self, Ran, Work},
-    backoff::Setback,
+    backoff::{Held, Waiting},
     destination::{self, Destination, Nowhere},
     engine::{Engine, Terms},
     faults::Hand,
@@ -86,8 +86,8 @@ pub(crate) async fn run(engine: &Arc<Engine>, lane: &Lane, hand: &Hand) {
             continue;
         }
         hand.holds(message);
-        if let Some(setback) = held_back(engine, lane, &claim) {
-            let settlement = settle(engine, &terms, claim, &Seen::SetBack(&setback)).await;
+        if let Some(held) = held_back(engine, lane, &claim) {
+            let settlement = settle(engine, &terms, claim, &Seen::SetBack(&held)).await;
             write_down(engine, settlement, &unsettled).await;
             continue;
         }
@@ -117,13 +117,14 @@ fn fault() -> Nowhere {
 
 /// Why a message makes no connection now: the hosts of its lane could not be used a
 /// short while ago. What has no need of hosts is not held back.
-fn held_back(engine: &Engine, lane: &Lane, claim: &Claim) -> Option<Arc<Setback>> {
+fn held_back(engine: &Engine, lane: &Lane, claim: &Claim) -> Option<Held> {
     match claim.copy().fate {
         Fate::Deliver => {}
         Fate::Report { .. } | Fate::Returned { .. } => return None,
     }
     let asked = claim.copy().recipients.iter().filter_map(|recipient| recipient.asked).max();
-    engine.backoff.holds(lane, engine.parts.clock.now(), asked)
+    let waiting = Waiting { is_new: claim.copy().attempts == 0, asked };
+    engine.backoff.holds(lane, engine.parts.clock.now(), waiting)
 }
 
 async fn next(engine: &Engine, lane: &Lane) -> Option<Claim> {
@@ -272,7 +273,7 @@ async fn settle(engine: &Engine, terms: &Terms, claim: Claim, seen: &Seen<'_>) -
         .enumerate()
         .map(|(index, recipient)| ended.judge(index, recipient))
         .collect();
-    if let (Some(began), Some(first)) = (seen.began(), judged.first()) {
+    if let (Some(began), Some(first)) = (seen.began(now), judged.first()) {
         engine.learn(&claim.copy().lane, began, first.outcome.attempt(), terms);
     }
     let waited = now.since(claim.message().received_at);

@@ -9,6 +9,9 @@ use ulid::Ulid;
 
 use super::*;
 
+/// Mail that was tried before, and that nobody asks for.
+const OLD: Waiting = Waiting { is_new: false, asked: None };
+
 fn lane(fingerprint: &str) -> Lane {
     Lane {
         direction: Direction::Outbound,
@@ -78,7 +81,7 @@ impl Rig {
     }
 
     fn holds(&self, at: i64) -> bool {
-        self.backoff.holds(&lane("require"), minute(at), None).is_some()
+        self.backoff.holds(&lane("require"), minute(at), OLD).is_some()
     }
 }
 
@@ -98,7 +101,7 @@ fn c23_a_lane_that_failed_waits_longer_each_time() {
 fn c23_other_demands_are_not_set_back() {
     let rig = Rig::new();
     rig.fails(0, 0);
-    assert!(rig.backoff.holds(&lane("try"), minute(1), None).is_none());
+    assert!(rig.backoff.holds(&lane("try"), minute(1), OLD).is_none());
 }
 
 #[test]
@@ -130,9 +133,10 @@ fn who_asks_gets_one_attempt() {
     let rig = Rig::new();
     rig.fails(0, 0);
     let lane = lane("require");
-    assert!(rig.backoff.holds(&lane, minute(3), Some(minute(2))).is_none());
+    let asked = Waiting { is_new: false, asked: Some(minute(2)) };
+    assert!(rig.backoff.holds(&lane, minute(3), asked).is_none());
     rig.fails(3, 4);
-    assert!(rig.backoff.holds(&lane, minute(5), Some(minute(2))).is_some(), "it had one");
+    assert!(rig.backoff.holds(&lane, minute(5), asked).is_some(), "it had one");
 }
 
 #[test]
@@ -147,4 +151,16 @@ fn only_a_cause_that_is_about_the_hosts_counts() {
     assert!(is_about_hosts(&given_up), "its time was over");
     given_up.status = "5.7.4".into();
     assert!(!is_about_hosts(&given_up), "it was not allowed to wait");
+}
+
+#[test]
+fn mail_that_was_never_tried_waits_no_longer_than_after_a_first_failure() {
+    let rig = Rig::new();
+    rig.fails(0, 0);
+    rig.fails(10, 10);
+    let new = Waiting { is_new: true, asked: None };
+    let held = rig.backoff.holds(&lane("require"), minute(19), new).unwrap();
+    assert_eq!(held.until, minute(20));
+    assert!(rig.backoff.holds(&lane("require"), minute(20), new).is_none());
+    assert!(rig.holds(20), "what has been tried waits on");
 }
