@@ -212,7 +212,7 @@ pub const SETTINGS: &[Setting] = &[
     text(
         "delivery.private_addresses",
         "refuse",
-        "An MX at a loopback, link-local or private address: \"refuse\" or \"allow\". Routes are exempt.",
+        "An MX at a loopback, link-local or private address: \"refuse\" or \"allow\". Routes and smart hosts are exempt.",
     ),
     bare("delivery.dane", "false", "DANE is not in this version."),
     bare("delivery.mta_sts", "false", "MTA-STS is not in this version."),
