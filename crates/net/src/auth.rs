@@ -1,7 +1,7 @@
 //! Our own login at a smart host: what it is, and how it is written (RFC 4954, 4616).
 //!
-//! Always holds: a password leaves this process only inside [`login`], which takes a
-//! line that `Conn<Secured>` alone hands to it; no `Debug`, no failure and no log shows
+//! Always holds: a password leaves this process only by the `login` of
+//! [`Conn<Secured>`](crate::conn::Secured), under TLS; no `Debug`, no failure and no log shows
 //! a password or the base64 of it, not even where the host says it back to us.
 //! [`Conn<Clear>`](crate::conn::Clear) has no login:
 //!
