@@ -1,9 +1,10 @@
 //! A conversation with a mail host, from the first byte to the last, as types.
 //!
 //! `dial → Dialed → greet → Greeted`, and from there either `stay_clear →
-//! Conn<Clear>` or `starttls → Ready → handshake → Conn<Secured>`. Each step takes
-//! the value of the step before it, so a failed step leaves nothing to go on with:
-//! after a failed handshake there is no socket. [`Secured`] is made by a finished
+//! Conn<Clear>` or `starttls → Ready → handshake → Conn<Secured>`; or `Dialed →
+//! secure_at_once → Conn<Secured>`. Each step takes the value of the step before it, so
+//! a failed step leaves nothing to go on with: after a failed handshake there is no
+//! socket. [`Secured`] is made by a finished
 //! handshake alone, [`Permit`] by [`Conn::admit`] and [`Conn::admit_enforced`]
 //! alone, and only a permit can write `MAIL`, `RCPT` and `DATA`.
 
