@@ -204,8 +204,10 @@ pub(crate) async fn addresses(
         })?,
     };
     if found.is_empty() {
-        let detail = format!("{} has no address", hop.host);
-        return Err(Failure::new(LOOKUP, Why::NoMx, detail));
+        // Of a host that the policy names this is our own fault, which can be put right: no
+        // mail bounces for it.
+        let why = if hop.route_level.is_some() { Why::DnsFail } else { Why::NoMx };
+        return Err(Failure::new(LOOKUP, why, format!("{} has no address", hop.host)));
     }
     let mut barred = None;
     let mut reachable = Vec::new();

@@ -191,6 +191,18 @@ async fn mail_for_an_address_goes_where_all_mail_goes() {
 }
 
 #[tokio::test]
+async fn mail_waits_for_a_smart_host_without_an_address() {
+    let mut world = World::new().await;
+    let relay = world.mx("relay.test", FakeMx::default()).await;
+    let typo = smart_host("[\"*\"]", &relay, "").replace("relay.test", "rellay.test");
+    world.start(Setup::with(typo)).await;
+    world.send_one("b@d.test").await.is_deferred("4.4.3", Why::DnsFail);
+    world.apply(&smart_host("[\"*\"]", &relay, "")).await;
+    world.next_attempt("b@d.test", 2).await.is_sent_tls();
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn mail_for_our_own_domains_never_goes_to_a_smart_host() {
     let (world, relay) = relayed(FakeMx::default(), "", "").await;
     let attempt: Attempt = world.send_one("c@acme.test").await;
