@@ -51,16 +51,19 @@ pub enum AlertKind {
     GuardTripped,
     /// A stored message cannot be read.
     MessageUnreadable,
+    /// Attempts at a message ended in a fault of this gateway, again and again.
+    InternalFault,
 }
 
 impl AlertKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::EnforcedFailure,
         Self::UnknownLevel,
         Self::PolicyBroken,
         Self::GuardTripped,
         Self::MessageUnreadable,
+        Self::InternalFault,
     ];
 
     /// The word of metrics, logs and the journal.
@@ -71,6 +74,7 @@ impl AlertKind {
             Self::PolicyBroken => Why::PolicyBroken.word(),
             Self::GuardTripped => Why::GuardTripped.word(),
             Self::MessageUnreadable => Why::MessageUnreadable.word(),
+            Self::InternalFault => Why::InternalFault.word(),
         }
     }
 
@@ -83,7 +87,10 @@ impl AlertKind {
     pub const fn is_ours(self) -> bool {
         match self {
             Self::EnforcedFailure | Self::UnknownLevel => false,
-            Self::PolicyBroken | Self::GuardTripped | Self::MessageUnreadable => true,
+            Self::PolicyBroken
+            | Self::GuardTripped
+            | Self::MessageUnreadable
+            | Self::InternalFault => true,
         }
     }
 
@@ -91,7 +98,10 @@ impl AlertKind {
     const fn is_per_domain(self) -> bool {
         match self {
             Self::EnforcedFailure | Self::UnknownLevel => true,
-            Self::PolicyBroken | Self::GuardTripped | Self::MessageUnreadable => false,
+            Self::PolicyBroken
+            | Self::GuardTripped
+            | Self::MessageUnreadable
+            | Self::InternalFault => false,
         }
     }
 }
@@ -226,6 +236,8 @@ fn reason(case: &Case<'_>, judged: &Judged) -> Option<(AlertKind, Why)> {
         AlertKind::GuardTripped
     } else if why == Why::MessageUnreadable {
         AlertKind::MessageUnreadable
+    } else if why == Why::InternalFault {
+        AlertKind::InternalFault
     } else if judged.for_tls {
         AlertKind::EnforcedFailure
     } else {
@@ -241,57 +253,4 @@ fn postmaster_to_tell(case: &Case<'_>, attempt: &Attempt) -> Option<Mailbox> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HOUR: Duration = Duration::from_secs(3600);
-
-    fn at(hours: u32) -> Timestamp {
-        Timestamp::from_millis(1_000_000).plus(HOUR * hours)
-    }
-
-    #[test]
-    fn the_first_failure_of_a_domain_is_told_and_then_one_in_six_hours() {
-        let alerts = Alerts::default();
-        let kind = AlertKind::EnforcedFailure;
-        let told: Vec<u32> =
-            (0..14).filter(|hour| alerts.failed(kind, "d.test", at(*hour)).is_some()).collect();
-        assert_eq!(told, [0, 6, 12]);
-        assert_eq!(alerts.failed(kind, "e.test", at(13)), Some(at(13)), "another domain");
-        assert_eq!(alerts.failed(kind, "d.test", at(18)), Some(at(0)), "it goes on since then");
-    }
-
-    #[test]
-    fn what_was_mended_begins_anew_and_is_told_no_sooner() {
-        let alerts = Alerts::default();
-        let kind = AlertKind::EnforcedFailure;
-        assert!(alerts.failed(kind, "d.test", at(0)).is_some());
-        alerts.delivered("d.test");
-        assert_eq!(alerts.failed(kind, "d.test", at(2)), None);
-        assert_eq!(alerts.failed(kind, "d.test", at(7)), Some(at(2)));
-    }
-
-    #[test]
-    fn faults_of_this_gateway_share_one_alert_and_a_restart_forgets_nothing() {
-        let alerts = Alerts::default();
-        alerts.remember(AlertKind::PolicyBroken, "d.test", at(0), at(1));
-        assert_eq!(alerts.failed(AlertKind::PolicyBroken, "e.test", at(6)), None);
-        assert_eq!(alerts.failed(AlertKind::PolicyBroken, "e.test", at(7)), Some(at(0)));
-    }
-
-    #[test]
-    fn no_more_is_remembered_than_fits() {
-        let alerts = Alerts::default();
-        for number in 0..u32::try_from(MOST).unwrap() + 5 {
-            alerts.failed(AlertKind::EnforcedFailure, &format!("d{number}"), at(number % 7));
-        }
-        assert_eq!(alerts.lock().len(), MOST);
-    }
-
-    #[test]
-    fn words_read_back() {
-        for kind in AlertKind::ALL {
-            assert_eq!(AlertKind::parse(kind.word()), Some(kind));
-        }
-    }
-}
+mod tests;

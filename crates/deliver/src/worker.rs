@@ -304,6 +304,16 @@ async fn settle(engine: &Engine, terms: &Terms, claim: Claim, seen: &Seen<'_>) -
 
 fn tell(outcome: &Outcome) {
     let attempt = outcome.attempt();
+    if let (Outcome::Delivered(_), Some(because)) = (outcome, attempt.clear_because) {
+        tracing::info!(
+            message = %attempt.message,
+            to = attempt.recipient,
+            host = attempt.host.as_deref(),
+            level = attempt.level.word(),
+            clear_because = because.word(),
+            "sent in clear text"
+        );
+    }
     tracing::info!(
         message = %attempt.message,
         to = attempt.recipient,

@@ -65,9 +65,17 @@ fn clear_text(
 ) {
     let mut enforced = expected.enforced.clone();
     enforced.extend(attempts.iter().filter(|a| a.level.is_enforced()).map(|a| a.recipient.clone()));
-    let only_enforced = !enforced.is_empty()
-        && attempts.iter().all(|attempt| enforced.contains(&attempt.recipient));
+    let tried_at = |attempt: &&Attempt, connection: &Connection| {
+        attempt
+            .tries
+            .iter()
+            .any(|tried| at(connection, Some(&tried.host), tried.address.as_deref()))
+    };
     for connection in connections {
+        // A host that was only ever tried for mail that needs TLS.
+        let mut here = attempts.iter().filter(|attempt| tried_at(attempt, connection)).peekable();
+        let only_enforced =
+            here.peek().is_some() && here.all(|attempt| enforced.contains(&attempt.recipient));
         let clear: Vec<_> =
             connection.lines.iter().filter(|line| line.channel == Channel::Clear).collect();
         if only_enforced {

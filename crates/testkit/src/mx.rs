@@ -299,10 +299,22 @@ pub enum After220 {
 pub enum Answer {
     /// This reply, CRLF added.
     Say(String),
+    /// This reply, CRLF added, after a wait.
+    Slow(Duration, String),
     /// Nothing.
     Silence,
     /// Hangs up.
     Drop,
+}
+
+impl Answer {
+    /// Whether it is a reply that begins so.
+    pub(crate) fn begins(&self, digit: char) -> bool {
+        match self {
+            Self::Say(reply) | Self::Slow(_, reply) => reply.starts_with(digit),
+            Self::Silence | Self::Drop => false,
+        }
+    }
 }
 
 impl From<&str> for Answer {

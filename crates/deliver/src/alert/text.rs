@@ -34,6 +34,9 @@ pub(super) fn sentence(kind: AlertKind, domain: &str, judged: &Judged) -> String
             format!("the last check before sending stopped a message, which waits: {cause}")
         }
         AlertKind::MessageUnreadable => format!("a stored message cannot be sent: {cause}"),
+        AlertKind::InternalFault => {
+            format!("a message is set aside, because attempts at it fail here: {cause}")
+        }
     }
 }
 
@@ -45,6 +48,7 @@ fn subject(alert: &Alert) -> String {
         AlertKind::PolicyBroken => "Gatepost: TLS cannot be judged here, mail waits".to_owned(),
         AlertKind::GuardTripped => "Gatepost: a message was stopped before sending".to_owned(),
         AlertKind::MessageUnreadable => "Gatepost: a stored message cannot be read".to_owned(),
+        AlertKind::InternalFault => "Gatepost: attempts at a message fail here".to_owned(),
     }
 }
 
@@ -140,7 +144,9 @@ fn asked_by(judged: &Judged) -> String {
 
 const fn what_becomes_of_it(kind: AlertKind, ending: Ending) -> &'static str {
     match (kind, ending) {
-        (AlertKind::MessageUnreadable, _) => "It is kept, and tried again.",
+        (AlertKind::MessageUnreadable | AlertKind::InternalFault, _) => {
+            "It is kept, and tried again."
+        }
         (_, Ending::Bounced) => "It was not sent unencrypted. Its sender has been told.",
         (_, Ending::Deferred | Ending::Delivered) => {
             "It was not sent unencrypted. It waits and is tried again; its sender is told if it \
@@ -169,6 +175,9 @@ fn remedies(alert: &Alert) -> Vec<&'static str> {
             "Nothing was sent. This is a fault in Gatepost: please report it with the log around \
              this time.",
         ],
+        AlertKind::InternalFault => {
+            vec!["This is a fault in Gatepost: please report it with the log around this time."]
+        }
         AlertKind::MessageUnreadable => vec!["Look at the disk of this gateway, and at its log."],
     }
 }
@@ -186,6 +195,8 @@ fn commands(alert: &Alert) -> Vec<String> {
             let word = Why::PolicyBroken.word();
             vec!["gatepost check".to_owned(), format!("gatepost queue list --filter 'why={word}'")]
         }
-        AlertKind::GuardTripped | AlertKind::MessageUnreadable => vec![story, list],
+        AlertKind::GuardTripped | AlertKind::MessageUnreadable | AlertKind::InternalFault => {
+            vec![story, list]
+        }
     }
 }

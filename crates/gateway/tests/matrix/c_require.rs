@@ -244,7 +244,8 @@ async fn c16_gives_up_after_a_day_and_reports_it() {
     };
     assert!(hours >= 21, "gave up after {hours} hours");
     assert_eq!((last.outcome, last.status.as_str()), (Ending::Bounced, "4.7.4"));
-    let report = world.report().await;
+    world.attempt(SENDER, 2).await;
+    let report = world.reports().pop().expect("the last of them tells of the failure");
     assert_eq!(report.to, [SENDER]);
     let text = String::from_utf8(report.message).unwrap();
     for wanted in [

@@ -13,6 +13,8 @@ use gatepost_store::embedded::{self, Embedded, Mode};
 use gatepost_store::{Inspect, ManualClock, Search, Settings};
 use gatepost_testkit::FakeDns;
 use gatepost_wire::address::DomainName;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// What a gateway is started with.
 pub(crate) struct Wanted {
@@ -68,6 +70,17 @@ impl Running {
         let hostname = DomainName::parse(hostname).expect("a host name");
         let config = config::Config { hostname, ..self.config.clone() };
         self.gateway.reload(config).await.expect("the configuration is taken");
+    }
+
+    /// What it says at `/metrics`.
+    #[expect(clippy::disallowed_methods, reason = "this client stands outside Gatepost")]
+    pub(crate) async fn metrics(&self) -> String {
+        let mut stream = TcpStream::connect(self.gateway.admin()).await.expect("it listens");
+        let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).await.expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("it answers in text");
+        answer
     }
 
     /// Where it takes mail.

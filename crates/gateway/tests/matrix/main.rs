@@ -12,7 +12,9 @@ mod d_verify;
 mod g_tls_policy;
 mod gateway;
 mod j_sessions;
+mod k_parses;
 mod k_queue;
+mod k_reports;
 mod l_protocol;
 mod l_tls;
 #[path = "../outside/gateway.rs"]

@@ -13,7 +13,7 @@ use std::time::Duration;
 use gatepost_net::tls::Connector;
 use gatepost_policy::evidence::Attempt;
 use gatepost_store::embedded::Embedded;
-use gatepost_store::{Event, Inspect, Journal, ManualClock, QueueEntry, Search};
+use gatepost_store::{Clock, Event, Inspect, Journal, ManualClock, QueueEntry, Search};
 use gatepost_testkit::invariants::{self, Expectations};
 use gatepost_testkit::{
     Connection, FakeDns, FakeMx, Net, Received, RunningMx, TestCa, WeakPeer, Weakness,
@@ -26,10 +26,12 @@ use crate::gateway::{self, Running};
 
 /// Who sends, where a row does not say: one of ours.
 pub(crate) const SENDER: &str = "anna@acme.test";
+/// Who gets alerts.
+pub(crate) const POSTMASTER: &str = "postmaster@acme.test";
 /// A generous bound for a state that must come.
 pub(crate) const BOUND: Duration = Duration::from_secs(30);
 /// The clock's start, 2026-11-24.
-const START: i64 = 1_795_478_400_000;
+pub(crate) const START: i64 = 1_795_478_400_000;
 
 thread_local! {
     /// Panics on this thread, on which all tasks of a test's gateway run. A task's panic ends nothing but the task,
@@ -92,6 +94,10 @@ pub(crate) fn message(subject: &str) -> String {
     format!(
         "From: Anna <{SENDER}>\r\nTo: somebody\r\nSubject: {subject}\r\n\r\nHello,\r\n.\r\n..and so on\r\n"
     )
+}
+
+fn is_alert(message: &Received) -> bool {
+    !message.fields("X-Gatepost-Alert").is_empty()
 }
 
 /// One gateway and the world around it.
@@ -355,6 +361,11 @@ impl World {
         self.attempt(recipient, 1).await
     }
 
+    /// The time by that clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// Moves the clock.
     pub(crate) fn later(&self, by: Duration) {
         self.clock.advance(by);
@@ -389,33 +400,69 @@ impl World {
         }
     }
 
-    /// What waits.
+    /// What waits, but for alerts to the postmaster.
     pub(crate) async fn queue(&self) -> Vec<QueueEntry> {
+        let mut all = self.all_that_waits().await;
+        all.retain(|entry| entry.recipient != POSTMASTER);
+        all
+    }
+
+    async fn all_that_waits(&self) -> Vec<QueueEntry> {
         self.gateway().store().queue_list().await.expect("the store can be read")
+    }
+
+    /// What the gateway says at `/metrics`.
+    pub(crate) async fn metrics(&self) -> String {
+        self.gateway().metrics().await
     }
 
     /// Returns once nothing waits any more.
     pub(crate) async fn drained(&self) {
         let empty = async {
-            while !self.queue().await.is_empty() {
+            while !self.all_that_waits().await.is_empty() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        assert!(tokio::time::timeout(BOUND, empty).await.is_ok(), "{:#?}", self.queue().await);
+        assert!(
+            tokio::time::timeout(BOUND, empty).await.is_ok(),
+            "{:#?}",
+            self.all_that_waits().await
+        );
     }
 
-    /// The reports that our mail server received so far: messages from the null sender.
+    /// The reports that our mail server received so far: messages from the null sender that are no alerts.
     pub(crate) fn reports(&self) -> Vec<Received> {
+        let mut all = self.without_sender();
+        all.retain(|message| !is_alert(message));
+        all
+    }
+
+    /// The alerts that our mail server received so far.
+    pub(crate) fn alerts(&self) -> Vec<Received> {
+        let mut all = self.without_sender();
+        all.retain(is_alert);
+        all
+    }
+
+    fn without_sender(&self) -> Vec<Received> {
         self.hosts[0].messages().into_iter().filter(|message| message.from.is_empty()).collect()
     }
 
     /// The first report to our mail server, once it is there.
     pub(crate) async fn report(&self) -> Received {
-        let came = self.hosts[0]
-            .until(BOUND, |all| all.iter().any(|c| c.accepted().any(|m| m.from.is_empty())))
-            .await;
-        assert!(came, "no report came");
-        self.reports().swap_remove(0)
+        self.first(|message| !is_alert(message)).await
+    }
+
+    /// The first alert to our postmaster, once it is there.
+    pub(crate) async fn alert(&self) -> Received {
+        self.first(is_alert).await
+    }
+
+    async fn first(&self, wanted: fn(&Received) -> bool) -> Received {
+        let fits = |message: &&Received| message.from.is_empty() && wanted(message);
+        self.hosts[0].until(BOUND, |all| all.iter().any(|c| c.accepted().any(|m| fits(&m)))).await;
+        let found = self.without_sender().into_iter().find(|message| wanted(message));
+        found.expect("it came in time")
     }
 
     /// What every host saw so far.

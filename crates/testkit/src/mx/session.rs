@@ -269,7 +269,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
             return Ok(Next::Command);
         }
         let Some(wire) = self.body(script.hang_up).await? else { return Ok(Next::End) };
-        let accepted = matches!(&script.body, Answer::Say(reply) if reply.starts_with('2'));
+        let accepted = script.body.begins('2');
         let taken = std::mem::take(envelope);
         let received = Received {
             from: taken.from.unwrap_or_default(),
@@ -322,6 +322,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Peer<'a, S> {
             Answer::Say(reply) => {
                 self.say(reply).await?;
                 Ok(if reply.starts_with("421") { Next::End } else { Next::Command })
+            }
+            Answer::Slow(wait, reply) => {
+                tokio::time::sleep(*wait).await;
+                self.say(reply).await?;
+                Ok(Next::Command)
             }
             Answer::Silence => Ok(Next::Command),
             Answer::Drop => Ok(Next::End),
