@@ -113,7 +113,14 @@ fn l09_l10_a_lenient_end_of_data_smuggles_nothing_to_postfix_exim_opensmtpd() {
             assert!(reply.starts_with("550 5.6.0"), "{kind:?} {end:?}: {reply}");
             // One message, one reply: the session is where it was.
             talk.expect("NOOP", "250");
-            talk.expect("QUIT", "221");
+            // The same without waiting for any reply.
+            let envelope = format!("MAIL FROM:<{SENDER}>\r\nRCPT TO:<{RECIPIENT}>\r\nDATA\r\n");
+            talk.write(&[envelope.as_bytes(), &hostile(end), b"\r\n.\r\nQUIT\r\n"].concat());
+            for code in ["250", "250", "354", "550 5.6.0", "221"] {
+                let reply = talk.reply();
+                assert!(reply.starts_with(code), "{kind:?} {end:?}: {reply}");
+            }
+            assert!(talk.is_hung_up());
         }
         // All at once, not waiting for a reply, behind a first message that is in order.
         let mut talk = Talk::open(gateway.smtp);
