@@ -271,7 +271,7 @@ fn peak(gateway: &Gateway) -> usize {
 }
 
 #[test]
-fn two_hundred_large_messages_stream_through_and_memory_does_not_grow_with_their_size() {
+fn r04_two_hundred_large_messages_stream_through_and_memory_does_not_grow_with_their_size() {
     let pool = Arc::new(Pool::new());
     let small = run(&pool, 5 * MEGABYTE);
     let large = run(&pool, 25 * MEGABYTE);
