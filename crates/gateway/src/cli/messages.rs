@@ -161,7 +161,7 @@ fn level_of(word: &str) -> Result<Level, Trouble> {
 }
 
 /// A time as a person types it: exact, a day (its beginning, UTC), or so long ago.
-fn moment(text: &str, now: Timestamp) -> Result<Timestamp, Trouble> {
+pub(crate) fn moment(text: &str, now: Timestamp) -> Result<Timestamp, Trouble> {
     let exact = || Timestamp::parse_rfc3339(text);
     let day = || Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z"));
     let ago = || {

@@ -9,11 +9,11 @@ mod sums;
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use gatepost_policy::units::Period;
 use gatepost_store::{Clock, Inspect, Ledger, Stretch, SystemClock};
 use gatepost_wire::timestamp::Timestamp;
 
 use self::sums::{By, Report};
+use crate::cli::messages::moment;
 use crate::cli::out::Ink;
 use crate::cli::select::domain_key;
 use crate::cli::table::Table;
@@ -97,18 +97,6 @@ async fn gather(
     }
     report.close();
     Ok(report)
-}
-
-/// A time as a person types it: exact, a day (its beginning, UTC), or so long ago.
-fn moment(text: &str, now: Timestamp) -> Result<Timestamp, Trouble> {
-    let exact = || Timestamp::parse_rfc3339(text);
-    let day = || Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z"));
-    let ago = || Some(now.minus(text.parse::<Period>().ok()?.duration()));
-    exact().or_else(day).or_else(ago).ok_or_else(|| {
-        Trouble::Input(format!(
-            "{text:?} is no time; write 30d for the last thirty days, 2026-11-24, or 2026-11-24T03:00:00Z"
-        ))
-    })
 }
 
 fn table(report: &Report) -> Table {
