@@ -307,6 +307,8 @@ async fn all_kinds(lab: &mut Lab) -> Vec<String> {
     ];
     lab.hosts("bad.test", &neither).await;
     lab.dead("dead.test");
+    // The domain is there, and its host has no address.
+    lab.dns.set_mx("homeless.test", &[(10, "gone.test")]);
     lab.site("demanded.test", FakeMx::with_cert(Cert::SelfSigned)).await;
     lab.site("switched-off.test", FakeMx::breaking(After220::Reset)).await;
     lab.host("inside.test", FakeMx::without_starttls()).await;
@@ -317,6 +319,7 @@ async fn all_kinds(lab: &mut Lab) -> Vec<String> {
         "[[domain]]\nname = \"ours.test\"\nroutes = [{{ host = \"inside.test\", port = {port}, tls = \"require\" }}]\n\
          [[smart_host]]\ndomains = [\"relayed.test\"]\nhost = \"relay.test\"\nport = {port}\nimplicit_tls = true\n\
          [[smart_host]]\ndomains = [\"member.test\"]\nhost = \"login.test\"\nport = {port}\nusername = \"acme\"\npassword_file = \"password\"\n\
+         [[smart_host]]\ndomains = [\"lost.test\"]\nhost = \"gone.test\"\nport = {port}\n\
          [[tls_policy]]\ndomains = [\"demanded.test\"]\nlevel = \"verify\"\n\
          [[tls_policy]]\ndomains = [\"mx.switched-off.test\"]\nlevel = \"plain\"\n"
     );
@@ -329,7 +332,7 @@ async fn all_kinds(lab: &mut Lab) -> Vec<String> {
     lab.write("password", "correct horse\n");
     lab.apply(&policy);
     let names = "good self expired wrong clear refused never alert reset odd two mixed bad dead demanded \
-                 switched-off ours relayed member";
+                 switched-off ours relayed member homeless lost";
     names.split_whitespace().map(|name| format!("{name}.test")).collect()
 }
 
