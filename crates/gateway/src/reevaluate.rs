@@ -73,7 +73,8 @@ impl Court<'_> {
         let id = first.message.id;
         let head = match self.head(first).await {
             Ok(Some(head)) => head,
-            Ok(None) => return unjudged("its content is no longer kept"),
+            // It was delivered or given up meanwhile.
+            Ok(None) => return Ok(()),
             Err(error) if error.is_damage() => {
                 return unjudged("what is stored of it is damaged");
             }

@@ -12,10 +12,10 @@ mod samples;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use gatepost_policy::{document::Profile, evidence::Ending, id::MessageId};
+use gatepost_policy::{document::Profile, evidence::Ending, id::MessageId, tls::Level};
 use gatepost_store::{
-    Claim, Clock as _, Dispatch as _, Enqueue as _, Inspect as _, ManualClock, NewMessage, Ready,
-    Search, Selection, embedded::Embedded, memory::Memory,
+    Author, Claim, Clock as _, Dispatch as _, Enqueue as _, Inspect as _, ManualClock, NewMessage,
+    Order, Ready, Search, Selection, embedded::Embedded, memory::Memory,
 };
 use proptest::prelude::*;
 use samples as s;
@@ -30,6 +30,7 @@ enum Step {
     Settle { claim: usize, outcomes: Vec<Ending>, notice: bool },
     Release { claim: usize },
     Retry { domain: Option<usize> },
+    Order { domain: Option<usize>, order: Order, count: bool },
     ReleaseQuarantine,
     DeleteQuarantine { domain: usize },
     Advance { seconds: u64 },
@@ -51,6 +52,12 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(claim, outcomes, notice)| Step::Settle { claim, outcomes, notice }),
         1 => any::<usize>().prop_map(|claim| Step::Release { claim }),
         2 => prop::option::of(0_usize..3).prop_map(|domain| Step::Retry { domain }),
+        4 => (
+            prop::option::of(0_usize..3),
+            prop::sample::select(vec![Order::Hold, Order::Release, Order::Bounce, Order::Delete]),
+            any::<bool>(),
+        )
+            .prop_map(|(domain, order, count)| Step::Order { domain, order, count }),
         1 => Just(Step::ReleaseQuarantine),
         1 => (0_usize..3).prop_map(|domain| Step::DeleteQuarantine { domain }),
         2 => (0_u64..400).prop_map(|seconds| Step::Advance { seconds }),
@@ -121,7 +128,17 @@ impl Pair {
                     self.settle(real, model, &outcomes, notice).await;
                 }
             }
-            Step::Release { claim } => drop(self.take(claim)),
+            Step::Release { claim } => {
+                drop(self.take(claim));
+                // What was ordered about it is carried out a moment later.
+                for _ in 0..200 {
+                    if queue(&self.real).await == queue(&self.model).await {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            }
+            Step::Order { domain, order, count } => self.order(domain, order, count).await,
             Step::Retry { domain } => {
                 let selection =
                     domain.map_or(Selection::All, |d| Selection::Domain(DOMAINS[d].to_owned()));
@@ -144,6 +161,27 @@ impl Pair {
                 self.clock.advance(Duration::from_millis(seconds * 1000 + 7));
             }
             Step::Crash => self.crash().await,
+        }
+    }
+
+    async fn order(&self, domain: Option<usize>, order: Order, count: bool) {
+        let selection = domain.map_or(Selection::All, |domain| {
+            let text = format!("domain={} and age>=1ms", DOMAINS[domain]);
+            let filter = Box::new(gatepost_store::filter::parse(&text).unwrap());
+            Selection::Filter { filter, default: Level::Try }
+        });
+        let author = Author::new("root", None);
+        // A count that is right half of the time.
+        let count = count.then_some(2);
+        let real = self.real.queue_order(&selection, order.clone(), &author, count).await;
+        let model = self.model.queue_order(&selection, order, &author, count).await;
+        match (real, model) {
+            (Ok(real), Ok(model)) => assert_eq!(
+                (real.picked, real.done.len(), real.sending.len(), real.refused.len()),
+                (model.picked, model.done.len(), model.sending.len(), model.refused.len()),
+            ),
+            (Err(real), Err(model)) => assert_eq!(real.to_string(), model.to_string()),
+            (real, model) => panic!("{real:?} and {model:?}"),
         }
     }
 
@@ -279,7 +317,8 @@ async fn queue(store: &dyn gatepost_store::Inspect) -> Vec<String> {
         .map(|e| {
             let (message, recipient, state) = (e.message, e.recipient, e.state);
             let rest = (e.attempts, e.next_attempt, e.accepted_at, e.last, e.demands);
-            format!("{message} {recipient} {state:?} {rest:?}")
+            let orders = (e.asked, e.held, e.pending);
+            format!("{message} {recipient} {state:?} {rest:?} {orders:?}")
         })
         .collect();
     lines.sort();

@@ -26,6 +26,9 @@ use crate::mx::record::{Channel, Connection, Received, TlsSeen};
 pub struct Expectations {
     /// Recipients whose mail needs TLS, whatever the evidence says.
     pub enforced: BTreeSet<String>,
+    /// Recipients whose mail needed TLS until somebody had it judged anew: they may be in clear
+    /// text as often as attempts at them needed none.
+    pub loosened: BTreeSet<String>,
     /// The `x-TLSLevel` lines of each recipient's copy, where it is not the one that the evidence names.
     pub fields: BTreeMap<String, Vec<String>>,
     /// `strip_tls_level` is on.
@@ -71,6 +74,16 @@ fn clear_text(
             .iter()
             .any(|tried| at(connection, Some(&tried.host), tried.address.as_deref()))
     };
+    for recipient in &expected.loosened {
+        enforced.remove(recipient);
+        let path = format!("<{recipient}>");
+        let seen = |c: &&Connection| String::from_utf8_lossy(&c.clear_bytes).contains(&path);
+        let carried = connections.iter().filter(seen).count();
+        let free = attempts.iter().filter(|a| a.recipient == *recipient && !a.level.is_enforced());
+        if carried > free.map(|attempt| attempt.tries.len()).sum() {
+            breaches.push(format!("I1: {path} was in clear {carried} times, more than it may"));
+        }
+    }
     for connection in connections {
         // A host that was only ever tried for mail that needs TLS.
         let mut here = attempts.iter().filter(|attempt| tried_at(attempt, connection)).peekable();

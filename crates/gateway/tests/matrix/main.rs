@@ -19,6 +19,7 @@ mod l_protocol;
 mod l_tls;
 #[path = "../outside/gateway.rs"]
 mod process;
+mod reevaluate;
 mod smart_host;
 mod verdict;
 mod world;

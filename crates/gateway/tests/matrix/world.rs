@@ -271,6 +271,11 @@ impl World {
         self.running = Some(running.await);
     }
 
+    /// The folder that everything of this world is in.
+    pub(crate) fn path(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
     /// Writes a file beside the configuration.
     pub(crate) fn file(&self, name: &str, text: &str) {
         std::fs::write(self.directory.path().join(name), text).expect("the file is written");

@@ -1,3 +1,5 @@
+mod orders;
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -124,6 +124,9 @@ fn attempt(attempt: &Attempt) -> Line {
     } else if more.is_empty() {
         more.extend(attempt.sentence());
     }
+    if let Some(other) = attempt.learned_from {
+        more.push(format!("not tried itself: message {other} met this a moment before"));
+    }
     Line { at: attempt.at, what: "attempt".to_owned(), text, more }
 }
 
