@@ -9,6 +9,7 @@ mod peer;
 mod report;
 mod submit;
 
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -150,7 +151,8 @@ impl Demo {
             let id = submit::submit(smtp, &from, &to).await.map_err(Broken)?;
             sent.push((site, id));
         }
-        let attempts = self.wait_for(sent.len()).await?;
+        let ids: Vec<&str> = sent.iter().map(|(_, id)| id.as_str()).collect();
+        let attempts = self.wait_for(&ids).await?;
         let rows = sent
             .into_iter()
             .map(|(site, id)| {
@@ -183,14 +185,16 @@ impl Demo {
         drop(folder);
     }
 
-    /// Waits until so many messages have an attempt.
-    async fn wait_for(&self, messages: usize) -> Result<Vec<Attempt>, Broken> {
+    /// Waits until each of these messages has an attempt. What the gateway makes of them, an alert, does not count.
+    async fn wait_for(&self, messages: &[&str]) -> Result<Vec<Attempt>, Broken> {
         let poll = async {
             loop {
                 let attempts = self.gateway.store().messages_search(&Search::default()).await;
                 let attempts =
                     attempts.map_err(|why| Broken::at("the history cannot be read", &why))?;
-                if attempts.len() >= messages {
+                let tried: HashSet<String> =
+                    attempts.iter().map(|attempt| attempt.message.to_string()).collect();
+                if messages.iter().all(|message| tried.contains(*message)) {
                     return Ok(attempts);
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;

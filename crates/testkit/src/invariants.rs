@@ -91,7 +91,9 @@ fn clear_text(
             here.peek().is_some() && here.all(|attempt| enforced.contains(&attempt.recipient));
         let clear: Vec<_> =
             connection.lines.iter().filter(|line| line.channel == Channel::Clear).collect();
-        if only_enforced {
+        // A ClientHello to a host that expected none is no clear text (RFC 8446 section 5.1).
+        let is_hello = connection.clear_bytes.starts_with(&[22, 3]);
+        if only_enforced && !is_hello {
             for line in &clear {
                 if !matches!(line.verb().as_str(), "EHLO" | "HELO" | "STARTTLS" | "QUIT") {
                     breaches.push(format!("I1: {} saw {:?} in clear", connection.host, line.text));

@@ -183,7 +183,7 @@ fn for_want_of_tls(action: &'static str) -> Vec<Wanted> {
             "expired",
             action,
             &[
-                "has a certificate that has expired",
+                "has a certificate that has expired (it ended on 20",
                 "has to prove who it is",
                 "Renew the certificate",
             ],
@@ -192,7 +192,7 @@ fn for_want_of_tls(action: &'static str) -> Vec<Wanted> {
         enforced(
             "wrong name",
             action,
-            &["has a certificate for another name"],
+            &["has a certificate for another name (the certificate is for "],
             &json!({ "rfc822; b@wrong.test": host("4.7.5", "mx.wrong.test", "x-local; cert.name clause=header:\"Verified\"") }),
         ),
         enforced(

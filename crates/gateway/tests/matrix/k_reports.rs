@@ -300,7 +300,7 @@ async fn c22_fault_of_the_tls_library_is_told_once() {
     // Nothing is demanded on the way to our own postmaster, so the mail about it gets there.
     assert!(flat(&world.alert().await).contains("failed to get random bytes"));
     world.attempt(POSTMASTER, 1).await.is_sent_clear(NoTls::HandshakeFailed);
-    world.later(5 * HOUR);
+    world.later(3 * HOUR);
     world.attempt("b@d.test", 2).await.is_deferred("4.3.5", Why::PolicyBroken);
     let told = world.events().await.into_iter().filter(|event| event.what == "alert").count();
     assert_eq!(told, 1, "one in six hours");

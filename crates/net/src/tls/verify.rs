@@ -24,7 +24,7 @@ use x509_parser::{
     oid_registry::OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS, prelude::FromDer, public_key::PublicKey,
 };
 
-use super::{names, roots::Trust, words};
+use super::{facts, names, roots::Trust, words};
 
 /// The shortest RSA key that proves anything (RFC 9325 section 4.5).
 const RSA_BITS: usize = 2048;
@@ -99,7 +99,7 @@ impl Checks {
         };
         let checked = self
             .chain(end_entity, intermediates, now)
-            .map_err(|error| (refused_chain(&error, end_entity, intermediates), error))
+            .map_err(|error| (refused_chain(&error, end_entity, intermediates, now), error))
             .and_then(|()| {
                 names::check(end_entity, server_name)
                     .map_err(|detail| ours(Refusal { why: Why::CertName, detail }))
@@ -280,8 +280,14 @@ fn refused_chain(
     error: &Error,
     end_entity: &CertificateDer<'_>,
     intermediates: &[CertificateDer<'_>],
+    now: UnixTime,
 ) -> Refusal {
     let word = words::of_tls(error);
+    if matches!(word, Why::CertExpired | Why::CertNotYetValid)
+        && let Some(detail) = out_of_date(end_entity, now)
+    {
+        return Refusal { why: word, detail };
+    }
     if !matches!(word, Why::CertUntrusted | Why::CertUnsupported) {
         return Refusal { why: word, detail: error.to_string() };
     }
@@ -297,6 +303,17 @@ fn refused_chain(
         return Refusal { why: Why::CertIncompleteChain, detail };
     }
     Refusal { why: word, detail: error.to_string() }
+}
+
+/// The date that a certificate is beyond, for people.
+fn out_of_date(certificate: &CertificateDer<'_>, now: UnixTime) -> Option<String> {
+    let facts = facts::read(certificate)?;
+    let now = i64::try_from(now.as_secs()).ok()?.checked_mul(1000)?;
+    if now > facts.not_after.millis() {
+        return Some(format!("it ended on {}", facts.not_after.rfc3339()));
+    }
+    let early = now < facts.not_before.millis();
+    early.then(|| format!("it begins on {}", facts.not_before.rfc3339()))
 }
 
 /// Whether a certificate says where its issuer's certificate is found, as those of
