@@ -120,7 +120,7 @@ fn enforced(
     all.push(if action == "delayed" { "tried again, next at" } else { "This is final" });
     all.extend_from_slice(text);
     let mut recipients = recipients.clone();
-    for fields in recipients.as_object_mut().unwrap().values_mut() {
+    for fields in recipients.as_object_mut().expect("an object").values_mut() {
         fields["Action"] = action.into();
     }
     let original = "text/rfc822-headers";
@@ -304,10 +304,11 @@ async fn sites(world: &mut World) {
 
 /// Writes the reports beside the expectations about them and has them read.
 fn read_by_python(wanted: &[Wanted], reports: &[Received]) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let mut cases = Vec::new();
     for (number, wanted) in wanted.iter().enumerate() {
-        let names: Vec<&String> = wanted.recipients.as_object().unwrap().keys().collect();
+        let names: Vec<&String> =
+            wanted.recipients.as_object().expect("an object").keys().collect();
         let fits = |report: &&Received| {
             let text = String::from_utf8_lossy(&report.message).into_owned();
             text.contains(&format!("\r\nAction: {}\r\n", wanted.action))
@@ -316,7 +317,7 @@ fn read_by_python(wanted: &[Wanted], reports: &[Received]) {
         let found: Vec<&Received> = reports.iter().filter(fits).collect();
         assert_eq!(found.len(), 1, "one report on {:?} {}", wanted.subject, wanted.action);
         let file = folder.path().join(format!("{number}.eml"));
-        std::fs::write(&file, &found[0].message).unwrap();
+        std::fs::write(&file, &found[0].message).expect("the report is written");
         cases.push(json!({
             "file": file, "to": SENDER, "subject": wanted.subject, "original": wanted.original,
             "body": wanted.body, "text": wanted.text, "not": wanted.not,
@@ -324,9 +325,9 @@ fn read_by_python(wanted: &[Wanted], reports: &[Received]) {
         }));
     }
     let list = folder.path().join("cases.json");
-    std::fs::write(&list, Value::Array(cases).to_string()).unwrap();
+    std::fs::write(&list, Value::Array(cases).to_string()).expect("the list is written");
     let reader = folder.path().join("reader.py");
-    std::fs::write(&reader, READER).unwrap();
+    std::fs::write(&reader, READER).expect("the reader is written");
     let output = Command::new("python3").arg(&reader).arg(&list).output();
     let output = output.expect("python3 is needed for this test");
     let said = [output.stdout, output.stderr].concat();

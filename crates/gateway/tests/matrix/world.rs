@@ -466,7 +466,7 @@ impl World {
     async fn first(&self, wanted: fn(&Received) -> bool) -> Received {
         let fits = |message: &&Received| message.from.is_empty() && wanted(message);
         self.hosts[0].until(BOUND, |all| all.iter().any(|c| c.accepted().any(|m| fits(&m)))).await;
-        let found = self.without_sender().into_iter().find(|message| wanted(message));
+        let found = self.without_sender().into_iter().find(wanted);
         found.expect("it came in time")
     }
 
