@@ -114,6 +114,20 @@ fn i1_enforced_mail_in_clear_is_a_breach() {
 }
 
 #[test]
+fn i1_mail_judged_anew_is_in_clear_no_more_often_than_it_may_be() {
+    let loosened = [attempt().recipient].into();
+    let expected = Expectations { loosened, ..Expectations::default() };
+    let mut clear = connection();
+    clear.clear_bytes.extend_from_slice(b"RCPT TO:<b@d.test>\r\n");
+    let breaches = |attempts: &[Attempt]| {
+        let found = check(&[clear.clone()], attempts, &expected).err().unwrap_or_default();
+        found.contains("I1: <b@d.test>")
+    };
+    assert!(breaches(&[attempt()]), "every attempt at it needed TLS");
+    assert!(!breaches(&[attempt(), Attempt { level: Level::Try, ..attempt() }]));
+}
+
+#[test]
 fn i2_bytes_before_the_reply_to_starttls_are_a_breach() {
     breaks("I2", |connections, _| connections[0].early = b"EHLO me\r\n".to_vec());
 }
