@@ -19,4 +19,8 @@ mount --rbind /dev "$root/dev"
 mount -t proc proc "$root/proc"
 if [ -d "$packages/etc" ]; then cp -rn "$packages/etc/." "$root/etc"; fi
 chroot "$root" ldconfig
-exec chroot "$root" "$@"
+# This shell stays the first process of its namespace: the kernel ends it with whoever asked for the room, which a
+# server that changes its user would not notice, and ends everything else with it.
+status=0
+chroot "$root" "$@" || status=$?
+exit "$status"
