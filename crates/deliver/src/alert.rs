@@ -10,7 +10,7 @@
 mod text;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -36,6 +36,14 @@ const MENDED: Duration = Duration::from_secs(24 * 3600);
 
 /// Alerts that are remembered; more are forgotten, oldest first.
 const MOST: usize = 10_000;
+
+/// The most mails of alerts in an hour. What is beyond them is in the log, in the
+/// journal and in the metric: a hundred domains that fail at once are one trouble.
+const MOST_MAILS: usize = 20;
+const AN_HOUR: Duration = Duration::from_secs(3600);
+
+/// Stands for the domain of alerts that nobody can be told by mail.
+const NOBODY: &str = "(nobody to tell)";
 
 /// What an alert is about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
@@ -142,6 +150,8 @@ struct Known {
 #[derive(Debug, Default)]
 pub struct Alerts {
     known: Mutex<BTreeMap<(AlertKind, String), Known>>,
+    /// When the mails of the last hour were made.
+    mails: Mutex<VecDeque<Timestamp>>,
 }
 
 impl Alerts {
@@ -178,13 +188,31 @@ impl Alerts {
         }
     }
 
+    /// Whether another mail may be made now; it counts as made.
+    fn may_mail(&self, now: Timestamp) -> bool {
+        let mut mails = self.mails.lock().unwrap_or_else(PoisonError::into_inner);
+        while mails.front().is_some_and(|made| now.since(*made) >= AN_HOUR) {
+            mails.pop_front();
+        }
+        if mails.len() >= MOST_MAILS {
+            tracing::warn!(
+                most = MOST_MAILS,
+                "no mail is made of this alert: there were enough in this hour"
+            );
+            return false;
+        }
+        mails.push_back(now);
+        true
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(AlertKind, String), Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn key(kind: AlertKind, domain: &str) -> (AlertKind, String) {
-    (kind, if kind.is_per_domain() { domain.to_owned() } else { String::new() })
+    let own = kind.is_per_domain() || domain == NOBODY;
+    (kind, if own { domain.to_owned() } else { String::new() })
 }
 
 /// Raises the alerts that a settled claim gives reason for, and gives the mails to the
@@ -201,7 +229,10 @@ pub(crate) fn raise(case: &Case<'_>) -> Vec<(Vec<u8>, NewMessage)> {
             continue;
         }
         let Some((kind, why)) = reason(case, judged) else { continue };
-        let Some(since) = case.parts.alerts.failed(kind, &domain, case.now) else { continue };
+        let postmaster = postmaster_to_tell(case, attempt);
+        // What cannot be told by mail keeps nothing else from being told.
+        let about = if postmaster.is_some() { domain.as_str() } else { NOBODY };
+        let Some(since) = case.parts.alerts.failed(kind, about, case.now) else { continue };
         let alert = Alert {
             kind,
             domain: domain.clone(),
@@ -214,7 +245,7 @@ pub(crate) fn raise(case: &Case<'_>) -> Vec<(Vec<u8>, NewMessage)> {
             text: text::sentence(kind, &domain, judged),
         };
         case.parts.observe.alert(&alert);
-        if let Some(postmaster) = postmaster_to_tell(case, attempt) {
+        if let Some(postmaster) = postmaster.filter(|_| case.parts.alerts.may_mail(case.now)) {
             let id = case.parts.enqueue.mint();
             let bytes = text::mail(case, &alert, judged, &postmaster, id);
             let mail = notice::as_mail(case, id, &postmaster, &bytes);

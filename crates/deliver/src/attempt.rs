@@ -25,8 +25,8 @@ use crate::{
     observe::Observe,
     open::{Opened, Opener},
     parts::Secrets,
-    session::{Live, Purpose, Session},
-    settings::{DeliverySettings, TryFallback},
+    session::{Live, Place, Purpose, Session},
+    settings::{DeliverySettings, PreferTls, TryFallback},
     trial::{HostTry, Said, Trial},
 };
 
@@ -153,16 +153,33 @@ impl<'a> Running<'a> {
     /// had never been: no host is blamed (decision 23).
     async fn over_kept(&mut self, kept: Option<Live>) {
         let Some(mut live) = kept else { return };
-        let port = live.address.port();
-        let planned =
-            self.work.plan.iter().find(|(hop, _)| hop.host == live.host && hop.port == port);
+        let Work { plan, claim, settings, epoch, .. } = self.work;
+        let domain = &claim.copy().lane.domain;
+        let planned = plan.iter().find(|(hop, requirement)| {
+            let places = Place::candidates(hop, requirement, domain, &settings.hostname);
+            places.contains(&live.place)
+        });
         let Some((_, requirement)) = planned else { return live.quit().await };
-        if live.clear_because().is_some_and(|why| !self.may_go_clear(why)) {
+        if live.validity.epoch != epoch || !self.may_reuse(&live) {
             return live.quit().await;
         }
         if live.is_ready().await {
             self.speak(live, requirement, true).await;
         }
+    }
+
+    /// Whether a session may be used before any host was tried. One in clear text may
+    /// not where another host could still take the message under TLS.
+    fn may_reuse(&self, live: &Live) -> bool {
+        let Some(why) = live.clear_because() else { return true };
+        let last_resort = match why {
+            NoTls::LevelPlain => false,
+            NoTls::NotOffered | NoTls::Refused => {
+                self.work.settings.opportunistic.prefer_tls == PreferTls::AnyMx
+            }
+            NoTls::HandshakeFailed => true,
+        };
+        self.may_go_clear(why) && !(last_resort && self.work.plan.len() > 1)
     }
 
     async fn pass_one(&mut self) {
@@ -212,7 +229,7 @@ impl<'a> Running<'a> {
         let why = NoTls::HandshakeFailed;
         let known = requirement.preference() == Preference::Try
             && self.may_go_clear(why)
-            && self.work.broken_tls.is_broken(&hop.host, address.ip(), self.work.now);
+            && self.work.broken_tls.is_broken(&hop.host, address, self.work.now);
         if known {
             self.candidates.push(Candidate { hop, address, requirement, why });
         }
@@ -241,14 +258,14 @@ impl<'a> Running<'a> {
             Opened::Ready(session) => {
                 let live = self.work.live(*session, hop, address, requirement);
                 if live.is_secured() {
-                    self.work.broken_tls.works(&hop.host, address.ip());
+                    self.work.broken_tls.works(&hop.host, address);
                 }
                 self.speak(live, requirement, false).await;
                 true
             }
             Opened::Failed { failure, clear } => {
                 let reached = failure.stage > Stage::Banner || failure.why == Why::Loop;
-                self.note_broken(hop, address, &failure);
+                self.note_broken(hop, address, requirement, &failure);
                 if let (Some(why), Requirement::Opportunistic(requirement)) = (clear, requirement) {
                     self.candidates.push(Candidate { hop, address, requirement, why });
                 }
@@ -260,10 +277,21 @@ impl<'a> Running<'a> {
     }
 
     /// Remembers a handshake that failed. A certificate that was judged is no broken TLS
-    /// (row B21).
-    fn note_broken(&self, hop: &NextHop, address: SocketAddr, failure: &Failure) {
-        if failure.stage == Stage::Tls {
-            self.work.broken_tls.failed(&hop.host, address.ip(), self.work.now);
+    /// (row B21), nor is a handshake that offered less because it wanted proof, nor a
+    /// fault of ours.
+    fn note_broken(
+        &self,
+        hop: &NextHop,
+        address: SocketAddr,
+        requirement: &Requirement,
+        failure: &Failure,
+    ) {
+        let wants_proof = match requirement {
+            Requirement::Opportunistic(_) => false,
+            Requirement::Enforced(enforced) => enforced.needs_proof(),
+        };
+        if failure.stage == Stage::Tls && !wants_proof && !failure.why.is_ours() {
+            self.work.broken_tls.failed(&hop.host, address, self.work.now);
         }
     }
 
@@ -337,6 +365,9 @@ impl<'a> Running<'a> {
             first = false;
             if live.is_secured() && session != Afterwards::LostBeforeMail {
                 self.pass_two_closed = true;
+            }
+            if !live.is_secured() {
+                spoken.said.iter_mut().for_each(|(_, said)| said.wait_for_tls());
             }
             if !matches!(session, Afterwards::Alive | Afterwards::Damaged) {
                 self.leave_waiting(group, &mut spoken);

@@ -77,13 +77,14 @@ impl Backoff {
         holds.then(|| Held { setback: Arc::clone(setback), until })
     }
 
-    /// An attempt that began at `began` and ends now reached no host. One that was
-    /// under way at the same time as another that failed counts once.
-    pub(crate) fn failed(&self, lane: &Lane, began: Timestamp, failed: &Failed<'_>) {
+    /// An attempt that began at `began` and ends now reached no host; gives when the next
+    /// one is due. One that was under way at the same time as another that failed
+    /// counts once.
+    pub(crate) fn failed(&self, lane: &Lane, began: Timestamp, failed: &Failed<'_>) -> Timestamp {
         let Failed { attempt, now, schedule, luck } = *failed;
         let mut lanes = self.lanes();
         let failures = match lanes.get(lane) {
-            Some(last) if last.at > began => return,
+            Some(last) if last.at > began => return last.until,
             Some(last) if now < last.until.plus(ECHO) => last.failures.saturating_add(1),
             Some(_) | None => 1,
         };
@@ -94,6 +95,7 @@ impl Backoff {
         let until_for_new = schedule.next(1, now, luck).min(until);
         let setback = Setback { attempt: attempt.clone(), at: now, until, until_for_new, failures };
         lanes.insert(lane.clone(), Arc::new(setback));
+        until
     }
 
     /// A host of the lane could be used.

@@ -1,14 +1,14 @@
 //! Memory of hosts whose TLS is broken, so that opportunistic mail to them does not
 //! run into the same failed handshake each time.
 //!
-//! Written by failed handshakes alone, never by a certificate or a policy that was
-//! not good enough; read only for mail that may travel in clear text; forgotten at
+//! Written by failed handshakes of mail that needs no proof, never by a certificate
+//! or a policy that was not good enough; read only for mail that may travel in clear text; forgotten at
 //! the first handshake that works (`tls-delivery.md` 5.4, point 5). It lives in
 //! memory: after a restart TLS is simply tried again.
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
+    net::SocketAddr,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -20,10 +20,10 @@ const LONGEST: Duration = Duration::from_secs(6 * 3600);
 /// How many hosts are remembered. Beyond it the memory of those that end first goes.
 const MOST: usize = 10_000;
 
-/// Hosts by their MX name and address.
+/// Hosts by their MX name, address and port.
 #[derive(Debug, Default)]
 pub(crate) struct BrokenTls {
-    hosts: Mutex<HashMap<(String, IpAddr), Memory>>,
+    hosts: Mutex<HashMap<(String, SocketAddr), Memory>>,
 }
 
 /// Times are monotonic.
@@ -34,19 +34,19 @@ struct Memory {
 }
 
 impl BrokenTls {
-    fn hosts(&self) -> MutexGuard<'_, HashMap<(String, IpAddr), Memory>> {
+    fn hosts(&self) -> MutexGuard<'_, HashMap<(String, SocketAddr), Memory>> {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a handshake with this host failed a short while ago.
-    pub(crate) fn is_broken(&self, host: &str, address: IpAddr, now: Duration) -> bool {
+    pub(crate) fn is_broken(&self, host: &str, address: SocketAddr, now: Duration) -> bool {
         let hosts = self.hosts();
         hosts.get(&(host.to_owned(), address)).is_some_and(|memory| now < memory.until)
     }
 
     /// A handshake failed. Once the memory of the failure before it is over, the new one
     /// lasts twice as long.
-    pub(crate) fn failed(&self, host: &str, address: IpAddr, now: Duration) {
+    pub(crate) fn failed(&self, host: &str, address: SocketAddr, now: Duration) {
         let mut hosts = self.hosts();
         let key = (host.to_owned(), address);
         let lasts = match hosts.get(&key) {
@@ -67,7 +67,7 @@ impl BrokenTls {
     }
 
     /// A handshake worked.
-    pub(crate) fn works(&self, host: &str, address: IpAddr) {
+    pub(crate) fn works(&self, host: &str, address: SocketAddr) {
         let mut hosts = self.hosts();
         if !hosts.is_empty() {
             hosts.remove(&(host.to_owned(), address));
@@ -79,7 +79,8 @@ impl BrokenTls {
 mod tests {
     use super::*;
 
-    const HOST: (&str, IpAddr) = ("mx.d.test", IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+    const HOST: (&str, SocketAddr) =
+        ("mx.d.test", SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 25));
 
     const fn minutes(minutes: u64) -> Duration {
         Duration::from_secs(60 * minutes)

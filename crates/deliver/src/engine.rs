@@ -76,15 +76,51 @@ struct Staff {
     waiting: usize,
     /// A host was reached since the lane was last empty or failed.
     works: bool,
+    /// When one was reached or took a message last.
+    worked_at: Option<Timestamp>,
+    /// The most connections that the hosts take at once, as far as that was learned.
+    at_most: Option<usize>,
     bell: Arc<Notify>,
 }
 
+/// What an attempt taught about the hosts of a lane.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Lesson {
+    /// Nothing that changes anything.
+    Nothing,
+    /// They serve others and take no more: the worker is one too many.
+    Crowded,
+    /// They are left alone until then.
+    LeftAlone { until: Timestamp },
+}
+
+/// For how long a lane counts as served after a host was reached or took a message.
+const SERVED: Duration = Duration::from_secs(300);
 /// Messages that one worker should find waiting before another is added.
 const PER_WORKER: usize = 4;
 /// How often idle sessions are looked through.
 const TIDY: Duration = Duration::from_secs(1);
 /// How long the engine looks away when nothing is due.
 const IDLE: Duration = Duration::from_secs(3600);
+
+impl Staff {
+    /// What the others' work says about an attempt that ended; `None` where the lane is
+    /// to be left alone if it is `about_hosts`.
+    fn learn(&mut self, about_hosts: bool, began: Timestamp, now: Timestamp) -> Option<Lesson> {
+        if !about_hosts {
+            self.worked_at = Some(now);
+            return Some(Lesson::Nothing);
+        }
+        let served = self.worked_at.is_some_and(|at| began.since(at) < SERVED);
+        if served && self.workers > 1 {
+            self.at_most = Some(self.workers.saturating_sub(1));
+            return Some(Lesson::Crowded);
+        }
+        self.works = false;
+        self.worked_at = None;
+        None
+    }
+}
 
 impl Engine {
     /// An engine whose workers run on `tracker` until `stop` is cancelled.
@@ -134,6 +170,7 @@ impl Engine {
             staff.bell.notify_one();
         }
         let most = if staff.works { limits.per_site.max(1) } else { 1 };
+        let most = staff.at_most.map_or(most, |learned| learned.min(most)).max(1);
         let wanted = ready.count.div_ceil(PER_WORKER).min(most);
         while staff.workers < wanted && *workers < connections {
             if workers.saturating_add(self.pool.len()) >= connections
@@ -178,6 +215,9 @@ impl Engine {
 
     /// Keeps a session for the next message that may use it.
     pub(crate) fn keep(&self, live: Live) {
+        if self.stop.is_cancelled() {
+            return self.close(live);
+        }
         self.pool.put(live, self.parts.clock.monotonic());
     }
 
@@ -192,7 +232,7 @@ impl Engine {
         self.close(live);
     }
 
-    /// An idle session to one of the hosts of a plan, in the plan's order.
+    /// An idle session to one of the best hosts of a plan, in the plan's order.
     pub(crate) async fn idle_session(
         &self,
         plan: &[(NextHop, Requirement)],
@@ -202,7 +242,8 @@ impl Engine {
         if self.pool.len() == 0 {
             return None;
         }
-        for (hop, requirement) in plan {
+        let best = plan.first().map(|(hop, _)| hop.preference);
+        for (hop, requirement) in plan.iter().filter(|(hop, _)| Some(hop.preference) == best) {
             let helo = &terms.settings.hostname;
             for place in Place::candidates(hop, requirement, domain, helo) {
                 loop {
@@ -244,27 +285,41 @@ impl Engine {
     /// A host of a lane was reached: the lane may have all the workers that it deserves.
     pub(crate) fn host_works(&self, lane: &Lane) {
         self.backoff.works(lane);
+        let now = self.parts.clock.now();
         let mut payroll = self.payroll();
-        let staff = payroll.lanes.get_mut(lane);
-        if let Some(staff) = staff.filter(|staff| !staff.works) {
+        let Some(staff) = payroll.lanes.get_mut(lane) else { return };
+        staff.worked_at = Some(now);
+        if !staff.works {
             staff.works = true;
             drop(payroll);
             self.vacancy.notify_one();
         }
     }
 
-    /// Learns from an attempt that made connections whether the lane's hosts can be used.
-    pub(crate) fn learn(&self, lane: &Lane, began: Timestamp, attempt: &Attempt, terms: &Terms) {
-        if !backoff::is_about_hosts(attempt) {
-            return;
-        }
-        if let Some(staff) = self.payroll().lanes.get_mut(lane) {
-            staff.works = false;
-        }
+    /// Learns from an attempt that said something new about the hosts of a lane. Where
+    /// other workers are being served, hosts that refuse one more only take no more
+    /// connections than there are.
+    pub(crate) fn learn(
+        &self,
+        lane: &Lane,
+        began: Timestamp,
+        attempt: &Attempt,
+        terms: &Terms,
+    ) -> Lesson {
         let now = self.parts.clock.now();
+        let about_hosts = backoff::is_about_hosts(attempt);
+        if let Some(staff) = self.payroll().lanes.get_mut(lane)
+            && let Some(lesson) = staff.learn(about_hosts, began, now)
+        {
+            return lesson;
+        }
+        if !about_hosts {
+            return Lesson::Nothing;
+        }
         let luck = luck::mix(now.millis().unsigned_abs(), lane.domain.key().as_bytes());
         let schedule = &terms.settings.schedule;
-        self.backoff.failed(lane, began, &Failed { attempt, now, schedule, luck });
+        let failed = Failed { attempt, now, schedule, luck };
+        Lesson::LeftAlone { until: self.backoff.failed(lane, began, &failed) }
     }
 
     fn payroll(&self) -> MutexGuard<'_, Payroll> {
@@ -281,7 +336,7 @@ impl Engine {
             let hand = Arc::new(Hand::default());
             let work = {
                 let (engine, lane, hand) = (Arc::clone(&engine), lane.clone(), Arc::clone(&hand));
-                async move { worker::run(&engine, &lane, &hand).await }
+                async move { Box::pin(worker::run(&engine, &lane, &hand)).await }
             };
             if let Err(error) = engine.tracker.spawn(work).await {
                 let message = hand.message();
@@ -339,5 +394,36 @@ struct Desk {
 impl Drop for Desk {
     fn drop(&mut self) {
         self.engine.leave(&self.lane);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1_000)
+    }
+
+    #[test]
+    fn hosts_that_serve_others_take_no_more_and_are_not_left_alone() {
+        let mut staff = Staff { workers: 11, ..Staff::default() };
+        assert_eq!(staff.learn(false, at(0), at(1)), Some(Lesson::Nothing));
+        assert_eq!(staff.learn(true, at(2), at(3)), Some(Lesson::Crowded));
+        assert_eq!(staff.at_most, Some(10));
+    }
+
+    #[test]
+    fn the_last_worker_that_fails_has_the_lane_left_alone() {
+        let mut staff = Staff { workers: 1, works: true, ..Staff::default() };
+        assert_eq!(staff.learn(false, at(0), at(1)), Some(Lesson::Nothing));
+        assert_eq!(staff.learn(true, at(2), at(3)), None);
+        assert!(!staff.works);
+    }
+
+    #[test]
+    fn what_worked_long_ago_says_nothing() {
+        let mut staff = Staff { workers: 2, worked_at: Some(at(0)), ..Staff::default() };
+        assert_eq!(staff.learn(true, at(300), at(301)), None);
     }
 }

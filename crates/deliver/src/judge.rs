@@ -19,7 +19,7 @@ use crate::{
     destination::Nowhere,
     luck,
     settings::{DeliverySettings, EnforcedFailure},
-    trial::{HostTry, Said, Trial},
+    trial::{self, HostTry, Said, Trial},
 };
 
 /// The most characters of the reason for which a message was returned.
@@ -334,10 +334,8 @@ fn is_about_tls(stage: Stage, why: Why) -> bool {
 /// A cause that trying again cannot mend: every host that was tried says so.
 fn is_hopeless(trial: &Trial, index: usize) -> bool {
     let lines = trial.lines(index);
-    let hopeless =
-        |stage: Stage, why: Why| why.is_hopeless() && (why != Why::NoMx || stage == Stage::Dns);
     !lines.is_empty()
-        && lines.iter().all(|line| line.why.is_some_and(|why| hopeless(line.stage, why)))
+        && lines.iter().all(|line| line.why.is_some_and(|why| trial::is_hopeless(line.stage, why)))
 }
 
 /// A permanent failure has a status of class 5.

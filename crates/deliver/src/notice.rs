@@ -122,7 +122,8 @@ async fn one(
     let message = case.claim.message();
     // Mail that demanded TLS is never returned whole: the report may travel in clear text.
     let enforced = reported.iter().any(|one| one.for_tls || one.attempt.level.is_enforced())
-        || case.claim.copy().demands.iter().any(|demand| demand.level().is_enforced());
+        || case.claim.copy().demands.iter().any(|demand| demand.level().is_enforced())
+        || way_may_demand_tls(case);
     let whole = kind == Kind::Failed
         && message.params.ret == Some(Ret::Full)
         && !enforced
@@ -154,6 +155,14 @@ async fn one(
     let written = dsn::write(&report);
     let new = as_mail(case, id, sender, &written);
     (written, new)
+}
+
+/// Whether the way to the hosts may demand TLS of its own: policies of today, which can
+/// be about any host, and the level of a smart host.
+fn way_may_demand_tls(case: &Case<'_>) -> bool {
+    let domain = &case.claim.copy().lane.domain;
+    !case.snapshot.tls_policies.is_empty()
+        || case.snapshot.smart_host(domain).is_some_and(|host| host.tls.is_enforced())
 }
 
 /// The original: all of it, or its header section.

@@ -32,6 +32,8 @@ pub(crate) struct Place {
     /// the session was opened.
     host: String,
     port: u16,
+    /// The policy names the host: such a host may be at an address that no MX may be at.
+    by_policy: bool,
     implicit_tls: bool,
     /// The user name of a login.
     login: Option<String>,
@@ -66,6 +68,7 @@ impl Place {
         Self {
             host: hop.host.clone(),
             port: hop.port,
+            by_policy: hop.route_level.is_some(),
             implicit_tls: hop.implicit_tls,
             login: hop.login.as_ref().map(|login| login.username.clone()),
             helo: helo.to_owned(),

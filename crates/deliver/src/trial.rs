@@ -31,16 +31,46 @@ impl Said {
         Self::Waits { stage, why, status: transient(&status), reply }
     }
 
+    /// A host that takes mail under TLS alone says 530 in clear text (RFC 3207 section 4).
+    /// That is about the session, which had no TLS because none worked; so it is no
+    /// reason to give the message up.
+    pub(crate) fn wait_for_tls(&mut self) {
+        if let Self::Refused { stage, reply } = self
+            && reply.text.starts_with("530")
+        {
+            let status = transient(&reply.status);
+            let (stage, reply) = (*stage, Some(reply.clone()));
+            *self = Self::Waits { stage, why: Why::RemoteReply, status, reply };
+        }
+    }
+
     /// A recipient that waits because of a failure.
     pub(crate) fn of(failure: &Failure) -> Self {
         let mut said = Self::waits(failure.stage, failure.why, failure.response.as_ref());
         if let Self::Waits { status, why, .. } = &mut said
             && *why != Why::RemoteReply
         {
-            failure.status().clone_into(status);
+            *status = transient(failure.status());
         }
         said
     }
+}
+
+/// The most characters of a detail: a peer has its share in what it says, and every
+/// recipient's record holds it.
+const MOST_DETAIL: usize = 500;
+
+fn shortened(detail: String) -> String {
+    if detail.chars().nth(MOST_DETAIL).is_none() {
+        return detail;
+    }
+    detail.chars().take(MOST_DETAIL).chain(['…']).collect()
+}
+
+/// Whether trying the same host again cannot mend a cause. That a look-up found no
+/// address is for good; what a host says about it later is not.
+pub(crate) fn is_hopeless(stage: Stage, why: Why) -> bool {
+    why.is_hopeless() && (why != Why::NoMx || stage == Stage::Dns)
 }
 
 /// The status of a recipient that is tried again is of class 4, also where a host
@@ -112,7 +142,7 @@ impl Trial {
     /// Records a host that no message got as far as.
     pub(crate) fn failed(&mut self, host: &str, address: Option<String>, failure: Failure) {
         let said = Said::of(&failure);
-        let detail = failure.detail;
+        let detail = shortened(failure.detail);
         let said = self.settled.iter().map(|done| done.is_none().then(|| said.clone())).collect();
         self.tries.push(HostTry {
             host: host.to_owned(),
@@ -126,7 +156,8 @@ impl Trial {
     }
 
     /// Records a host that was spoken to about the message.
-    pub(crate) fn conversed(&mut self, host: HostTry) {
+    pub(crate) fn conversed(&mut self, mut host: HostTry) {
+        host.detail = host.detail.map(shortened);
         let index = self.tries.len();
         for (done, said) in self.settled.iter_mut().zip(&host.said) {
             let settles = match said {
@@ -147,11 +178,12 @@ impl Trial {
             let host = &self.tries[index];
             return Some((host, host.said.get(recipient)?.as_ref()?));
         }
-        // A fault of this gateway is not hidden behind some host's trouble.
-        let mut best: Option<(&HostTry, &Said, (bool, Stage))> = None;
+        // A fault of this gateway is not hidden behind some host's trouble, and of two
+        // hosts that got equally far the one that may do better explains the wait.
+        let mut best: Option<(&HostTry, &Said, (bool, Stage, bool))> = None;
         for host in &self.tries {
             if let Some(Some(said @ Said::Waits { stage, why, .. })) = host.said.get(recipient) {
-                let rank = (why.is_ours(), *stage);
+                let rank = (why.is_ours(), *stage, !is_hopeless(*stage, *why));
                 if best.is_none_or(|(_, _, highest)| rank > highest) {
                     best = Some((host, said, rank));
                 }

@@ -7,19 +7,21 @@ use gatepost_policy::{
     evidence::Why,
     tls::{self, NextHop, PlanInput, Requirement},
 };
-use gatepost_store::{Claim, Fate, Lane, Outcome, Settlement};
+use gatepost_store::{Claim, Fate, Lane, NewMessage, Outcome, Settlement, StoreError};
 use gatepost_wire::timestamp::Timestamp;
 use tokio::sync::Semaphore;
 
 use crate::{
+    alert,
     attempt::{self, Ran, Work},
     backoff::{Held, Waiting},
     destination::{self, Destination, Nowhere},
-    engine::{Engine, Terms},
+    engine::{Engine, Lesson, Terms},
     faults::Hand,
     judge::{Ended, Judged, Seen},
     luck,
     notice::{self, Case},
+    parts::Parts,
     session::Live,
     settings::LINGER,
 };
@@ -80,26 +82,33 @@ pub(crate) async fn run(engine: &Arc<Engine>, lane: &Lane, hand: &Hand) {
         };
         let terms = engine.terms();
         let message = claim.message().id;
+        hand.holds(message);
+        let kept = live.take().and_then(|live| reusable(engine, live, &terms));
         if engine.faults.is_hopeless(message) {
-            let settlement = settle(engine, &terms, claim, &Seen::Nowhere(&fault())).await;
-            write_down(engine, settlement, &unsettled).await;
+            let settled = settle(engine, &terms, claim, &Seen::Nowhere(&fault())).await;
+            live = kept;
+            write_down(engine, settled.settlement, &unsettled).await;
             continue;
         }
-        hand.holds(message);
-        if let Some(held) = held_back(engine, lane, &claim) {
-            let settlement = settle(engine, &terms, claim, &Seen::SetBack(&held)).await;
-            write_down(engine, settlement, &unsettled).await;
+        // An open session says more about the hosts than what failed a while ago.
+        let held = if kept.is_some() { None } else { held_back(engine, &terms, &claim) };
+        if let Some(held) = held {
+            let settled = settle(engine, &terms, claim, &Seen::SetBack(&held)).await;
+            write_down(engine, settled.settlement, &unsettled).await;
             continue;
         }
         let view = match outlook.take().filter(|view| view.is_current(engine, &terms)) {
             Some(view) => view,
             None => Outlook::take(engine, lane, terms).await,
         };
-        let (settlement, left) = deliver(engine, &view, claim, live.take()).await;
-        live = left.and_then(|live| reusable(engine, live));
+        let (settled, left) = deliver(engine, &view, claim, kept).await;
+        live = left.and_then(|live| reusable(engine, live, &view.terms));
         outlook = Some(view);
-        if let Some(settlement) = settlement {
+        if let Some(Settled { settlement, lesson }) = settled {
             write_down(engine, settlement, &unsettled).await;
+            if lesson == Lesson::Crowded {
+                break;
+            }
         }
     }
     if let Some(live) = live {
@@ -116,15 +125,21 @@ fn fault() -> Nowhere {
 }
 
 /// Why a message makes no connection now: the hosts of its lane could not be used a
-/// short while ago. What has no need of hosts is not held back.
-fn held_back(engine: &Engine, lane: &Lane, claim: &Claim) -> Option<Held> {
-    match claim.copy().fate {
+/// short while ago. What has no need of hosts is not held back, and at the end of its
+/// lifetime a message has one attempt more.
+fn held_back(engine: &Engine, terms: &Terms, claim: &Claim) -> Option<Held> {
+    let copy = claim.copy();
+    match copy.fate {
         Fate::Deliver => {}
         Fate::Report { .. } | Fate::Returned { .. } => return None,
     }
-    let asked = claim.copy().recipients.iter().filter_map(|recipient| recipient.asked).max();
-    let waiting = Waiting { is_new: claim.copy().attempts == 0, asked };
-    engine.backoff.holds(lane, engine.parts.clock.now(), waiting)
+    let now = engine.parts.clock.now();
+    let lifetime = terms.settings.lifetime;
+    let ends = [true, false].map(|for_tls| lifetime.end(copy.accepted_at, for_tls));
+    let asked = copy.recipients.iter().filter_map(|recipient| recipient.asked);
+    let asked = asked.chain(ends.into_iter().filter(|end| *end <= now)).max();
+    let waiting = Waiting { is_new: copy.attempts == 0, asked };
+    engine.backoff.holds(&copy.lane, now, waiting)
 }
 
 async fn next(engine: &Engine, lane: &Lane) -> Option<Claim> {
@@ -153,8 +168,7 @@ pub(crate) async fn pause(engine: &Engine) {
 }
 
 /// Keeps a session while it may carry more.
-fn reusable(engine: &Engine, live: Live) -> Option<Live> {
-    let terms = engine.terms();
+fn reusable(engine: &Engine, live: Live, terms: &Terms) -> Option<Live> {
     if live.carried >= terms.settings.limits.messages_per_connection {
         engine.close(live);
         return None;
@@ -175,7 +189,7 @@ async fn deliver(
     view: &Outlook,
     claim: Claim,
     live: Option<Live>,
-) -> (Option<Settlement>, Option<Live>) {
+) -> (Option<Settled>, Option<Live>) {
     if let Fate::Report { reply } = &claim.copy().fate {
         let reply = reply.clone();
         return (
@@ -228,11 +242,12 @@ async fn deliver(
         now: engine.parts.clock.monotonic(),
     };
     let Ran { trial, live, damaged } = attempt::run(work, live).await;
+    let seen = Seen::Hosts { trial: &trial, plan: &plan, began };
     if damaged {
+        tell_of_damage(engine, &view.terms, &claim, &seen).await;
         engine.parts.dispatch.release(claim);
         return (None, live);
     }
-    let seen = Seen::Hosts { trial: &trial, plan: &plan, began };
     (Some(settle(engine, &view.terms, claim, &seen).await), live)
 }
 
@@ -261,20 +276,64 @@ fn plan(
     })
 }
 
+/// Administrators hear of a message whose stored bytes are damaged. There is nothing to
+/// settle, since the store holds it; so the mail is stored by itself.
+async fn tell_of_damage(engine: &Engine, terms: &Terms, claim: &Claim, seen: &Seen<'_>) {
+    let parts = &engine.parts;
+    let now = parts.clock.now();
+    let ended = Ended { claim, settings: &terms.settings, seen, now };
+    let recipients = claim.copy().recipients.iter().enumerate();
+    let judged: Vec<Judged> =
+        recipients.map(|(index, recipient)| ended.judge(index, recipient)).collect();
+    let case = Case {
+        parts,
+        snapshot: &terms.snapshot,
+        settings: &terms.settings,
+        claim,
+        judged: &judged,
+        relayed: &[],
+        now,
+    };
+    for (bytes, message) in alert::raise(&case) {
+        if let Err(error) = store(parts, &bytes, message).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "the mail of an alert could not be stored");
+        }
+    }
+}
+
+async fn store(parts: &Parts, bytes: &[u8], message: NewMessage) -> Result<(), StoreError> {
+    let mut staging = parts.enqueue.stage(u64::try_from(bytes.len()).ok())?;
+    staging.append(bytes).await?;
+    parts.enqueue.commit(staging.finish(), message).await.map(drop)
+}
+
+/// A settlement that is to be written down, and what was learned on the way.
+struct Settled {
+    settlement: Settlement,
+    lesson: Lesson,
+}
+
 /// Judges every recipient, and adds the reports that are due.
-async fn settle(engine: &Engine, terms: &Terms, claim: Claim, seen: &Seen<'_>) -> Settlement {
+async fn settle(engine: &Engine, terms: &Terms, claim: Claim, seen: &Seen<'_>) -> Settled {
     let parts = &engine.parts;
     let now = parts.clock.now();
     let ended = Ended { claim: &claim, settings: &terms.settings, seen, now };
-    let judged: Vec<Judged> = claim
+    let mut judged: Vec<Judged> = claim
         .copy()
         .recipients
         .iter()
         .enumerate()
         .map(|(index, recipient)| ended.judge(index, recipient))
         .collect();
-    if let (Some(began), Some(first)) = (seen.began(now), judged.first()) {
-        engine.learn(&claim.copy().lane, began, first.outcome.attempt(), terms);
+    let lesson = match (seen.began(now), judged.first()) {
+        (Some(began), Some(first)) => {
+            engine.learn(&claim.copy().lane, began, first.outcome.attempt(), terms)
+        }
+        (Some(_) | None, _) => Lesson::Nothing,
+    };
+    if let Lesson::LeftAlone { until } = lesson {
+        judged.iter_mut().for_each(|judged| come_with_the_lane(&mut judged.outcome, until));
     }
     let waited = now.since(claim.message().received_at);
     for judged in &judged {
@@ -299,7 +358,18 @@ async fn settle(engine: &Engine, terms: &Terms, claim: Claim, seen: &Seen<'_>) -
     for (bytes, message) in notices {
         settlement = settlement.with_notice(bytes, message);
     }
-    settlement
+    Settled { settlement, lesson }
+}
+
+/// A message and its lane have the same wait, each with jitter of its own: one that
+/// would come up just before its lane comes with it.
+fn come_with_the_lane(outcome: &mut Outcome, until: Timestamp) {
+    if let Outcome::Deferred { attempt, next, .. } = outcome {
+        let wait = until.since(attempt.at);
+        if *next < until && until.since(*next) < wait.mul_f64(0.25) {
+            *next = until;
+        }
+    }
 }
 
 fn tell(outcome: &Outcome) {

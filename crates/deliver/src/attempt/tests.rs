@@ -51,7 +51,7 @@ impl Bench {
         }
     }
 
-    async fn run(&self, level: Level, kept: Option<Live>) -> (Trial, Option<Live>) {
+    async fn run(&self, level: Level, kept: Option<Kept>) -> (Trial, Option<Live>) {
         let store = memory();
         let claim = claimed(&store, level).await;
         let address = self.mx.address();
@@ -81,9 +81,33 @@ impl Bench {
             epoch: 0,
             now: Duration::ZERO,
         };
+        let kept = kept.map(|kept| kept.into_live(&plan, &claim, &self.settings.hostname));
         let Ran { trial, live, damaged } = run(work, kept).await;
         assert!(!damaged);
         (trial, live)
+    }
+}
+
+/// A session that is handed in.
+enum Kept {
+    /// As it is.
+    Right(Live),
+    /// As a pool would that has mistaken it for one of the message's own.
+    Mistaken(Live),
+}
+
+impl Kept {
+    fn into_live(self, plan: &[(NextHop, Requirement)], claim: &Claim, helo: &str) -> Live {
+        match self {
+            Self::Right(live) => live,
+            Self::Mistaken(mut live) => {
+                let (hop, requirement) = &plan[0];
+                let domain = &claim.copy().lane.domain;
+                let [own, _] = Place::candidates(hop, requirement, domain, helo);
+                live.place = own;
+                live
+            }
+        }
     }
 }
 
@@ -101,7 +125,7 @@ async fn j15_a_clear_session_that_is_handed_to_an_enforced_message_carries_nothi
     assert!(trial.is_settled());
     assert!(matches!(clear.as_ref().unwrap().session, Session::Clear(_)));
 
-    let (trial, _) = bench.run(Level::Require, clear).await;
+    let (trial, _) = bench.run(Level::Require, clear.map(Kept::Mistaken)).await;
 
     let first = match &trial.tries.first().unwrap().said[0] {
         Some(Said::Waits { why, status, .. }) => (*why, status.as_str()),
@@ -124,7 +148,7 @@ async fn a_kept_session_carries_the_next_message_of_the_lane() {
     let bench = Bench::with(FakeMx::default()).await;
     let (trial, live) = bench.run(Level::Require, None).await;
     assert!(trial.is_settled());
-    let (trial, live) = bench.run(Level::Require, live).await;
+    let (trial, live) = bench.run(Level::Require, live.map(Kept::Right)).await;
     assert!(trial.is_settled());
     assert_eq!(live.unwrap().carried, 2);
     assert_eq!(bench.mx.connections().len(), 1);
@@ -136,7 +160,21 @@ async fn a_kept_session_that_is_gone_blames_no_host() {
     let mut bench = Bench::with(FakeMx::default()).await;
     let (_, live) = bench.run(Level::Require, None).await;
     bench.mx.stop().await;
-    let (trial, _) = bench.run(Level::Require, live).await;
+    let (trial, _) = bench.run(Level::Require, live.map(Kept::Right)).await;
     assert_eq!(trial.tries.len(), 1, "only the new connection was a try: {:?}", trial.tries);
     assert_eq!(why(&trial), Some(Why::ConnectRefused));
+}
+
+#[tokio::test]
+async fn a_session_of_another_kind_or_epoch_is_not_used() {
+    let bench = Bench::with(FakeMx::default()).await;
+    let (_, opportunistic) = bench.run(Level::Try, None).await;
+    let (trial, required) = bench.run(Level::Require, opportunistic.map(Kept::Right)).await;
+    assert!(trial.is_settled());
+    assert_eq!(bench.mx.connections().len(), 2);
+    let mut old = required.unwrap();
+    old.validity.epoch = 7;
+    let (trial, _) = bench.run(Level::Require, Some(Kept::Right(old))).await;
+    assert!(trial.is_settled());
+    assert_eq!(bench.mx.connections().len(), 3);
 }

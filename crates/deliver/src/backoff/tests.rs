@@ -77,7 +77,7 @@ impl Rig {
             schedule: &self.schedule,
             luck: 5_000,
         };
-        self.backoff.failed(&lane("require"), minute(began), &failed);
+        let _ = self.backoff.failed(&lane("require"), minute(began), &failed);
     }
 
     fn holds(&self, at: i64) -> bool {

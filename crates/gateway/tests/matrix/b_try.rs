@@ -386,3 +386,15 @@ async fn b21_certificate_that_is_not_good_enough_is_no_broken_tls() {
     assert_eq!(mx.connections().len(), 2);
     world.finish().await;
 }
+
+#[tokio::test]
+async fn site_that_takes_mail_under_tls_alone_and_breaks_its_handshake_makes_mail_wait() {
+    let script = FakeMx {
+        mail: Answer::from("530 5.7.0 Must issue a STARTTLS command first"),
+        ..FakeMx::breaking(After220::Alert(40))
+    };
+    let (world, mx) = World::with_site(script, Setup::default()).await;
+    world.send_one("b@d.test").await.is_deferred("4.7.0", Why::RemoteReply);
+    assert_eq!(mx.connections().len(), 2);
+    world.finish().await;
+}

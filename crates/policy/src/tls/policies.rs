@@ -27,6 +27,11 @@ struct Held {
 }
 
 impl TlsPolicies {
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Adds an entry with the domains that it names, each as it was read and as it was written.
     pub(crate) fn add(
         &mut self,
