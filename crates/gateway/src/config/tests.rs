@@ -162,9 +162,15 @@ fn the_value_that_is_off_is_always_taken() {
 fn a_warning_about_delay_comes_after_four_hours_or_as_written() {
     let hour = Duration::from_secs(3600);
     assert_eq!(config("").delivery.delay_warning, 4 * hour);
-    assert_eq!(config("[delivery]\ndelay_warning = \"90m\"\n").delivery.delay_warning, hour * 3 / 2);
+    assert_eq!(
+        config("[delivery]\ndelay_warning = \"90m\"\n").delivery.delay_warning,
+        hour * 3 / 2
+    );
     let never = config("[delivery]\nexpire = \"1d\"\ndelay_warning = \"9d\"\n");
-    assert!(never.delivery.delay_warning > never.delivery.expire, "longer than the lifetime is taken");
+    assert!(
+        never.delivery.delay_warning > never.delivery.expire,
+        "longer than the lifetime is taken"
+    );
 }
 
 #[test]

@@ -17,9 +17,9 @@ use gatepost_policy::tls::Level;
 use gatepost_receive::ServerSettings;
 use gatepost_store::{Clock, Retention, embedded};
 
+use super::secrets::PasswordFiles;
 use crate::cli::Trouble;
 use crate::config::Config;
-use super::secrets::PasswordFiles;
 
 /// What the delivery engine works with. `listeners` is where we really listen.
 pub(crate) fn delivery(config: &Config, listeners: Vec<SocketAddr>) -> DeliverySettings {

@@ -82,7 +82,7 @@ impl Demand {
 }
 
 /// The demand that decides: the strictest, and of equals the first. Where nothing
-/// stricter than `Try` is demanded, a [`plain_policy`] decides. `None` only for an
+/// stricter than `Try` is demanded, a plain `[[tls_policy]]` decides. `None` only for an
 /// empty list.
 pub fn strictest(demands: &[Demand]) -> Option<&Demand> {
     let best = strictest_of(demands.iter())?;
