@@ -84,7 +84,11 @@ pub(crate) async fn run(engine: &Arc<Engine>, lane: &Lane, hand: &Hand) {
         let message = claim.message().id;
         hand.holds(message);
         let kept = live.take().and_then(|live| reusable(engine, live, &terms));
-        if engine.faults.is_hopeless(message) {
+        let to_hosts = match claim.copy().fate {
+            Fate::Deliver => true,
+            Fate::Report { .. } | Fate::Returned { .. } => false,
+        };
+        if to_hosts && engine.faults.is_hopeless(message) {
             let settled = settle(engine, &terms, claim, &Seen::Nowhere(&fault())).await;
             live = kept;
             write_down(engine, settled.settlement, &unsettled).await;
