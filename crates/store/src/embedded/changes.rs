@@ -71,7 +71,7 @@ impl Change {
         match self {
             Self::Copy(key) => match orders::follow(connection, core, *key) {
                 Err(StoreError { cause: Cause::Record(_), .. }) => {
-                    queue::hold_unreadable(connection, core, *key)
+                    queue::hold_unreadable(connection, core.options.clock.now(), *key)
                 }
                 followed => followed,
             },

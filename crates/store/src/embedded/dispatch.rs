@@ -138,7 +138,7 @@ impl Embedded {
                 Ok(copy) => copies.push(copy),
                 Err(key) => {
                     self.act(move |connection, core| {
-                        Ok(((), queue::hold_unreadable(connection, core, key)?))
+                        Ok(((), queue::hold_unreadable(connection, core.options.clock.now(), key)?))
                     })
                     .await?;
                     unreadable.push(key);

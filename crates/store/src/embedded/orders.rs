@@ -13,18 +13,18 @@ use std::{
 
 use gatepost_policy::id::{EntryId, MessageId};
 use gatepost_wire::timestamp::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
 use super::{
     Embedded,
     changes::{self, Change, Effect, InHand},
     core::{Core, locked},
-    index, journal, quarantine, rows, schema,
+    index, journal, quarantine, queue, rows, schema,
 };
 use crate::{
     claim::{CopyKey, QueuedRecipient},
     disk,
-    error::StoreError,
+    error::{Cause, StoreError},
     intake::CopyRecord,
     order::{self, Acted, Carried, Kept, OrderError, Ordered, Orders, Sending},
     view::{CopyState, Event, EventKind, QueueEntry, Selection, Waiting},
@@ -376,7 +376,7 @@ pub(super) fn write_copy(
     let Some(record) = record else { return Ok((None, Vec::new())) };
     let record: CopyRecord = serde_json::from_str(&record)?;
     let Carried { stay, moved, quarantined, any: _ } = order::carry_out(&record, recipients);
-    let due = rows::update_copy(connection, key, &stay)?;
+    // Nobody leaves before the place is written where they go.
     for (record, recipients) in moved {
         let entry = index::Entry {
             key: CopyKey {
@@ -406,6 +406,7 @@ pub(super) fn write_copy(
         };
         rows::insert_quarantine(connection, &row)?;
     }
+    let due = rows::update_copy(connection, key, &stay)?;
     Ok((due, vec![changes::touched(connection, key.message)?]))
 }
 
@@ -435,16 +436,33 @@ pub(super) fn follow(
     }
 }
 
-/// Carries out what was ordered and not carried out before the last process ended.
-pub(super) fn catch_up(connection: &Connection) -> Result<(), StoreError> {
-    for key in rows::ordered_copies(connection)? {
-        match rows::state(connection, key) {
-            Ok(Some(state)) => drop(write_copy(connection, key, state.recipients)?),
-            Ok(None) => {}
-            Err(error) => {
-                tracing::warn!(message = %key.message, %error, "what was ordered cannot be read");
+/// Carries out what was ordered and not carried out before the last process ended:
+/// each copy in a transaction of its own, so that it is never half done. A row that
+/// cannot be understood is held, and its neighbours go on.
+pub(super) fn catch_up(connection: &Connection, now: Timestamp) -> Result<(), StoreError> {
+    for (key, held) in rows::all_ordered_copies(connection)? {
+        match caught_up(connection, key) {
+            Ok(()) => {}
+            Err(StoreError { cause: Cause::Record(_), .. }) if held == rows::UNREADABLE => {}
+            Err(StoreError { cause: Cause::Record(_), .. }) => {
+                let transaction = begin(connection)?;
+                queue::hold_unreadable(&transaction, now, key)?;
+                transaction.commit()?;
             }
+            Err(error) => return Err(error),
         }
     }
     Ok(())
+}
+
+fn caught_up(connection: &Connection, key: CopyKey) -> Result<(), StoreError> {
+    let transaction = begin(connection)?;
+    if let Some(state) = rows::state(&transaction, key)? {
+        write_copy(&transaction, key, state.recipients)?;
+    }
+    Ok(transaction.commit()?)
+}
+
+fn begin(connection: &Connection) -> Result<Transaction<'_>, rusqlite::Error> {
+    Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
 }

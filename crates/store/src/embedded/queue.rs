@@ -117,7 +117,7 @@ pub(super) fn hold_damaged(
         connection.prepare_cached("SELECT number FROM copy WHERE message = ?1 AND held <> 0")?;
     let numbers = statement.query_map(params![rows::blob(message.ulid())], |row| row.get(0))?;
     let numbers: Vec<u32> = numbers.collect::<Result<_, _>>()?;
-    note(connection, core, message, "store.body-damaged")?;
+    note(connection, core.options.clock.now(), message, "store.body-damaged")?;
     Ok(numbers.into_iter().map(|number| Effect::Held(CopyKey { message, number })).collect())
 }
 
@@ -125,12 +125,12 @@ pub(super) fn hold_damaged(
 /// Its neighbours go on.
 pub(super) fn hold_unreadable(
     connection: &Connection,
-    core: &Core,
+    now: Timestamp,
     key: CopyKey,
 ) -> Result<Vec<Effect>, StoreError> {
     tracing::error!(message = %key.message, "a stored record cannot be understood; the message is kept and not sent");
     rows::set_held(connection, key, rows::UNREADABLE)?;
-    note(connection, core, key.message, "store.row-unreadable")?;
+    note(connection, now, key.message, "store.row-unreadable")?;
     Ok(vec![Effect::Held(key)])
 }
 
@@ -138,17 +138,17 @@ pub(super) fn hold_unreadable(
 pub(super) fn free(connection: &Connection, core: &Core, key: CopyKey) -> Result<(), StoreError> {
     tracing::info!(message = %key.message, "a held message is whole again, and is sent");
     rows::set_held(connection, key, rows::FREE)?;
-    note(connection, core, key.message, "store.body-whole")
+    note(connection, core.options.clock.now(), key.message, "store.body-whole")
 }
 
 fn note(
     connection: &Connection,
-    core: &Core,
+    at: Timestamp,
     message: MessageId,
     what: &str,
 ) -> Result<(), StoreError> {
     let event = Event {
-        at: core.options.clock.now(),
+        at,
         kind: EventKind::Fault,
         message: Some(message),
         author: None,

@@ -67,7 +67,7 @@ pub(super) fn open(dir: &Path, options: Options, mode: Mode) -> Result<Opened, O
         schema::own_checkpoints(&connection).map_err(StoreError::from)?;
         // What other processes did is in the rows that are about to be read.
         connection.execute("DELETE FROM change", []).map_err(StoreError::from)?;
-        orders::catch_up(&connection)?;
+        orders::catch_up(&connection, options.clock.now())?;
         (next, damaged) = recover_bodies(&connection, &paths, &mut parts.bodies)?;
     }
     let appender = Appender::new(paths.bodies(), options.segment_size, next);

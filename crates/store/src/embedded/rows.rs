@@ -186,11 +186,24 @@ pub(super) fn held_copies(connection: &Connection) -> Result<Vec<CopyKey>, rusql
         .collect()
 }
 
-/// The copies in which something is ordered that was not carried out yet.
+/// The copies in which something is ordered that was not carried out yet, but those
+/// that are held because they cannot be understood.
 pub(super) fn ordered_copies(connection: &Connection) -> Result<Vec<CopyKey>, rusqlite::Error> {
+    let mut all = all_ordered_copies(connection)?;
+    all.retain(|(_, held)| *held != UNREADABLE);
+    Ok(all.into_iter().map(|(key, _)| key).collect())
+}
+
+/// The copies in which something is ordered that was not carried out yet, and the
+/// column `held` of each.
+pub(super) fn all_ordered_copies(
+    connection: &Connection,
+) -> Result<Vec<(CopyKey, i64)>, rusqlite::Error> {
     connection
-        .prepare("SELECT message, number FROM copy WHERE ordered = 1")?
-        .query_map([], |row| Ok(CopyKey { message: message_id(row, 0)?, number: row.get(1)? }))?
+        .prepare("SELECT message, number, held FROM copy WHERE ordered = 1")?
+        .query_map([], |row| {
+            Ok((CopyKey { message: message_id(row, 0)?, number: row.get(1)? }, row.get(2)?))
+        })?
         .collect()
 }
 

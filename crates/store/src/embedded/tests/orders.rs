@@ -158,3 +158,67 @@ async fn a_damaged_message_is_not_released_and_can_be_bounced() {
     serving.settle(report.settle(|r| s::bounced(id, r, now))).await.unwrap();
     assert!(serving.queue_list().await.unwrap().is_empty(), "it is reported, and gone");
 }
+
+/// A store that was closed with messages in it about which a tool had ordered
+/// `Bounce` while they were being sent.
+async fn ordered_and_closed(bench: &Bench, count: usize) -> Vec<MessageId> {
+    let serving = bench.serve().await;
+    let mut ids = Vec::new();
+    for _ in 0..count {
+        ids.push(bench.put(&serving, b"one\r\n").await);
+    }
+    let lane = s::lane("partner.example");
+    let claims = serving.claim(&lane, 9, bench.clock.now()).await.unwrap();
+    let tool = bench.tool().await;
+    assert_eq!(order(&tool, Order::Bounce).await.sending.len(), count);
+    tool.close().await;
+    serving.close().await;
+    drop((claims, serving));
+    ids
+}
+
+fn database(bench: &Bench) -> rusqlite::Connection {
+    rusqlite::Connection::open(bench.dir.path().join("gatepost.db")).unwrap()
+}
+
+#[tokio::test]
+async fn a_start_that_fails_while_it_carries_orders_out_leaves_every_copy_whole() {
+    for write in ["INSERT", "DELETE"] {
+        let bench = Bench::new();
+        ordered_and_closed(&bench, 1).await;
+        let connection = database(&bench);
+        let trigger = format!(
+            "CREATE TRIGGER full BEFORE {write} ON copy BEGIN SELECT RAISE(ABORT, 'x'); END"
+        );
+        connection.execute_batch(&trigger).unwrap();
+        assert!(open(bench.dir.path(), s::options(&bench.clock), Mode::Serve).await.is_err());
+        let copies = "SELECT count(*) FROM copy";
+        let count: i64 = connection.query_row(copies, [], |row| row.get(0)).unwrap();
+        assert_eq!(count, 1, "after a failed {write}");
+        connection.execute_batch("DROP TRIGGER full").unwrap();
+        drop(connection);
+        let serving = bench.serve().await;
+        assert_eq!(serving.claim(&report_lane(), 9, bench.clock.now()).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_order_in_a_row_that_cannot_be_understood_does_not_keep_the_store_from_opening() {
+    let bench = Bench::new();
+    let ids = ordered_and_closed(&bench, 2).await;
+    let connection = database(&bench);
+    let broken = "UPDATE copy SET json = '?' WHERE message = ?1";
+    connection.execute(broken, params![ids[0].ulid().to_bytes()]).unwrap();
+    drop(connection);
+    for _ in 0..2 {
+        let serving = bench.serve().await;
+        let reports = serving.claim(&report_lane(), 9, bench.clock.now()).await.unwrap();
+        assert_eq!(reports.len(), 1, "its neighbour goes on");
+        assert_eq!(reports[0].message().id, ids[1]);
+        assert_eq!(serving.counts().await.unwrap().held, 1);
+        let events = serving.events(None).await.unwrap();
+        let noted = events.iter().filter(|event| event.what == "store.row-unreadable");
+        assert_eq!(noted.map(|event| event.message).collect::<Vec<_>>(), [Some(ids[0])]);
+        serving.close().await;
+    }
+}
