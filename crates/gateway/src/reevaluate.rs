@@ -13,9 +13,14 @@ use gatepost_policy::{
     tls::{Demand, Level, strictest},
 };
 use gatepost_store::{
-    Fate, HEAD, Inspect, Judged, JudgedEnd, MessageStory, StoreError, Verdict, Waiting,
+    Fate, HEAD, Inspect, Judged, JudgedEnd, Judgement, MessageStory, Order, QueuedMessage,
+    Standing, StoreError, Verdict, Waiting,
 };
-use gatepost_wire::{address::Mailbox, message::HeaderSection, timestamp::Timestamp};
+use gatepost_wire::{
+    address::{Mailbox, ReversePath},
+    message::HeaderSection,
+    timestamp::Timestamp,
+};
 
 /// What a message is judged by.
 pub(crate) struct Court<'a> {
@@ -31,8 +36,8 @@ pub(crate) struct Court<'a> {
 pub(crate) struct Opinion {
     /// Recipients whose verdict is another one now.
     pub(crate) changed: Vec<Change>,
-    /// Recipients that are judged as before.
-    pub(crate) same: usize,
+    /// Recipients that are judged as before, as they stand.
+    pub(crate) same: Vec<(EntryId, Standing)>,
     /// Recipients that cannot be judged, and why. They stay as they are.
     pub(crate) unjudged: Vec<(EntryId, String)>,
 }
@@ -46,6 +51,8 @@ pub(crate) struct Change {
     pub(crate) after: (Level, Verdict),
     /// The rule that ended the walk.
     pub(crate) rule: Option<String>,
+    /// The recipient as it stands.
+    pub(crate) of: Standing,
     pub(crate) judged: Judged,
 }
 
@@ -113,10 +120,10 @@ impl Court<'_> {
                 accepted.dispositions.iter().find(|judged| judged.recipients.contains(&place))
             });
             match disposition {
-                _ if one.fate != Fate::Deliver => opinion.same += 1,
+                _ if one.fate != Fate::Deliver => opinion.same.push((one.id, standing(one))),
                 Some(disposition) => match self.change(one, disposition) {
                     Some(change) => opinion.changed.push(change),
-                    None => opinion.same += 1,
+                    None => opinion.same.push((one.id, standing(one))),
                 },
                 None => opinion.unjudged.push((one.id, "the rules said nothing".to_owned())),
             }
@@ -155,7 +162,10 @@ impl Court<'_> {
         let (verdict, end) = match end {
             End::Deliver => (Verdict::Deliver, JudgedEnd::Deliver),
             End::Delete => (Verdict::Delete, JudgedEnd::Delete),
-            End::Reject { reply } => (Verdict::Reject, JudgedEnd::Reject { reply: reply.clone() }),
+            End::Reject { reply } if may_be_told(&one.message, *direction) => {
+                (Verdict::Reject, JudgedEnd::Reject { reply: reply.clone() })
+            }
+            End::Reject { reply: _ } => (Verdict::Reject, JudgedEnd::RejectQuietly),
             End::Quarantine { company } => {
                 let verdict =
                     if *company { Verdict::QuarantineCompany } else { Verdict::Quarantine };
@@ -191,12 +201,41 @@ impl Court<'_> {
             revision: self.snapshot.revision,
             detail,
         };
-        Some(Change { recipient, before, after, rule: decided.clone(), judged })
+        Some(Change { recipient, before, after, rule: decided.clone(), of: standing(one), judged })
     }
 
     fn level(&self, demands: &[Demand]) -> Level {
         strictest(demands).map_or(self.snapshot.tls.default_level, Demand::level)
     }
+}
+
+impl Opinion {
+    /// What the store is to do by it: the verdicts of this revision.
+    pub(crate) fn order(self, revision: u64) -> Order {
+        let Self { changed, same, unjudged: _ } = self;
+        let changed = changed.into_iter().map(|Change { of, judged, .. }| {
+            (judged.entry, Judgement { revision, of, new: Some(judged) })
+        });
+        let same = same.into_iter().map(|(id, of)| (id, Judgement { revision, of, new: None }));
+        Order::Reevaluate(changed.chain(same).collect())
+    }
+}
+
+fn standing(one: &Waiting) -> Standing {
+    Standing {
+        direction: one.direction,
+        demands: one.demands.clone(),
+        edits: one.edits.clone(),
+        fate: one.fate.clone(),
+    }
+}
+
+/// Whether the sender is told of a rejection: as on receipt, only of outbound mail from a source of ours. Any other
+/// sender may be forged, and a report would go to somebody who sent nothing.
+fn may_be_told(message: &QueuedMessage, direction: Direction) -> bool {
+    message.client.from_source
+        && message.sender != ReversePath::Null
+        && direction == Direction::Outbound
 }
 
 /// All envelope recipients of a message: those that the history names, and those that wait.

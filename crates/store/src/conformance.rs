@@ -108,6 +108,9 @@ macro_rules! conformance {
                 a_wrong_count_does_nothing
                 a_retry_is_asked_for_until_an_attempt_has_ended
                 mail_that_is_judged_anew_goes_by_its_new_verdict
+                a_verdict_of_rules_that_hold_no_more_is_refused
+                a_verdict_that_waited_while_the_rules_changed_is_dropped
+                the_newest_judgement_clears_an_older_one_and_never_what_gives_up
             }
         })*
     };

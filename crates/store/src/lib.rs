@@ -45,7 +45,10 @@ pub use crate::{
         ClientFacts, Closed, Fate, NewCopy, NewMessage, NewQuarantined, NewRecipient, Receipt,
         Verdict,
     },
-    order::{Acted, Judged, JudgedEnd, Order, OrderError, Refused, Sending},
+    order::{
+        Acted, Judged, JudgedEnd, Judgement, OUTDATED, Order, OrderError, Refused, Sending,
+        Standing,
+    },
     probes::{KeptProbe, Probes},
     queue::Sentence,
     traits::{Dispatch, Enqueue, Inspect, Journal, Settings, SettingsError},

@@ -133,7 +133,7 @@ impl TakeBack for Inner {
         let mut state = self.state();
         if let Some(copy) = state.copies.get_mut(&key) {
             copy.in_hand = false;
-            state.carry_out(key);
+            state.carry_out(key, self.clock.now());
         }
         drop(state);
         self.changed.notify_one();

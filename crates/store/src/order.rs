@@ -6,7 +6,7 @@
 //! [`carry_out`], and write down what they return; nothing is written here. An
 //! attempt that delivers or gives up a recipient goes before any order about it.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use gatepost_policy::{
     direction::{Direction, Matched},
@@ -21,7 +21,7 @@ use crate::{
     error::StoreError,
     intake::CopyRecord,
     message::{Fate, NewRecipient},
-    view::Author,
+    view::{Author, Event, EventKind},
 };
 
 /// What is done to waiting recipients.
@@ -37,9 +37,9 @@ pub enum Order {
     Bounce,
     /// It is given up, and nobody is told.
     Delete,
-    /// It gets the verdict of today's rules. Of the recipients that are selected,
-    /// those are changed that are in here.
-    Reevaluate(Vec<Judged>),
+    /// It gets the verdict of today's rules. A recipient that is not in here, or that
+    /// is not any more what was judged, is refused.
+    Reevaluate(HashMap<EntryId, Judgement>),
 }
 
 impl Order {
@@ -53,6 +53,40 @@ impl Order {
             Self::Delete => "queue.delete",
             Self::Reevaluate(_) => "queue.reevaluate",
         }
+    }
+}
+
+/// What judging a waiting recipient anew gave, and what it rests on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// The revision of the policy.
+    pub revision: u64,
+    /// The recipient as it was when it was judged.
+    pub of: Standing,
+    /// The new verdict; `None` where it is as before.
+    pub new: Option<Judged>,
+}
+
+/// The verdict by which a recipient waits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// Where it is.
+    pub direction: Direction,
+    /// What TLS is demanded.
+    pub demands: Vec<Demand>,
+    /// What is changed in the message when it is sent.
+    pub edits: Edits,
+    /// What becomes of it.
+    pub fate: Fate,
+}
+
+impl Standing {
+    fn is_of(&self, record: &CopyRecord) -> bool {
+        let Self { direction, demands, edits, fate } = self;
+        *direction == record.direction
+            && *demands == record.demands
+            && *edits == record.edits
+            && *fate == record.fate
     }
 }
 
@@ -100,6 +134,8 @@ pub enum JudgedEnd {
         /// The rule's reply.
         reply: String,
     },
+    /// It is rejected and goes, and nobody is told: its sender may be forged.
+    RejectQuietly,
 }
 
 /// What an order did.
@@ -156,6 +192,14 @@ pub enum Refused {
     NotHeld,
     /// It is given up already: its report is on the way.
     GivenUp,
+    /// The policy, or its verdict, is not any more what it was judged by.
+    Changed,
+    /// It was not judged by today's rules.
+    NotJudged,
+    /// It is about to be bounced or deleted.
+    Ordered,
+    /// What is stored of its message cannot be understood.
+    Unreadable,
 }
 
 impl Refused {
@@ -168,6 +212,14 @@ impl Refused {
             Self::Held => "it is held; release it, and it is tried at once",
             Self::NotHeld => "it is not held",
             Self::GivenUp => "it is given up already, and the report to its sender is on the way",
+            Self::Changed => "changed meanwhile, nothing done",
+            Self::NotJudged => "today's rules were not asked about it",
+            Self::Ordered => {
+                "it is bounced or deleted as soon as the attempt ends that is going on"
+            }
+            Self::Unreadable => {
+                "what is stored of its message cannot be understood; it can be deleted"
+            }
         }
     }
 }
@@ -233,17 +285,27 @@ pub(crate) struct Ordered {
     pub(crate) detail: Vec<serde_json::Value>,
 }
 
+/// What an order is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject<'a> {
+    pub(crate) record: &'a CopyRecord,
+    /// Its body is damaged.
+    pub(crate) damaged: bool,
+    /// The revision of the policy that holds.
+    pub(crate) head: u64,
+}
+
 impl Orders {
     /// Writes the order into the recipients that `picked` names.
     pub(crate) fn write(
         &self,
         recipients: &mut [QueuedRecipient],
         picked: &[EntryId],
-        (fate, damaged): (&Fate, bool),
+        subject: Subject<'_>,
     ) -> Ordered {
         let mut ordered = Ordered::default();
         for recipient in recipients.iter_mut().filter(|r| picked.contains(&r.entry)) {
-            match self.refusal(recipient, fate, damaged) {
+            match self.refusal(recipient, subject) {
                 Some(why) => ordered.refused.push((recipient.entry, why)),
                 None => {
                     if let Some(detail) = self.set(recipient) {
@@ -256,17 +318,30 @@ impl Orders {
         ordered
     }
 
-    fn refusal(&self, recipient: &QueuedRecipient, fate: &Fate, damaged: bool) -> Option<Refused> {
-        let given_up = match fate {
+    fn refusal(&self, recipient: &QueuedRecipient, subject: Subject<'_>) -> Option<Refused> {
+        let Subject { record, damaged, head } = subject;
+        let given_up = match &record.fate {
             Fate::Deliver => false,
             Fate::Report { .. } | Fate::Returned { .. } => true,
         };
-        match self.order {
+        match &self.order {
             Order::Retry if damaged => Some(Refused::Damaged),
             Order::Retry => recipient.held.as_ref().map(|_| Refused::Held),
             Order::Release if damaged => Some(Refused::Damaged),
             Order::Release => recipient.held.is_none().then_some(Refused::NotHeld),
-            Order::Bounce | Order::Reevaluate(_) => given_up.then_some(Refused::GivenUp),
+            Order::Bounce | Order::Reevaluate(_) if given_up => Some(Refused::GivenUp),
+            Order::Reevaluate(judgements) => {
+                let judgement = judgements.get(&recipient.entry);
+                match (judgement, recipient.intent.as_ref().map(|intent| &intent.what)) {
+                    (_, Some(Intended::Return | Intended::Delete)) => Some(Refused::Ordered),
+                    (None, _) => Some(Refused::NotJudged),
+                    (Some(Judgement { revision, of, new: _ }), _) => {
+                        let holds = *revision == head && of.is_of(record);
+                        (!holds).then_some(Refused::Changed)
+                    }
+                }
+            }
+            Order::Bounce => None,
             Order::Hold | Order::Delete => None,
         }
     }
@@ -290,9 +365,10 @@ impl Orders {
             }
             Order::Bounce => recipient.intent = intend(Intended::Return),
             Order::Delete => recipient.intent = intend(Intended::Delete),
-            Order::Reevaluate(judged) => {
-                // One that is not in here has the same verdict as before.
-                let judged = judged.iter().find(|judged| judged.entry == recipient.entry)?;
+            Order::Reevaluate(judgements) => {
+                // An older verdict that waits to be carried out is none any more.
+                recipient.intent = None;
+                let judged = judgements.get(&recipient.entry)?.new.as_ref()?;
                 recipient.intent = intend(Intended::Judge(Box::new(judged.clone())));
                 return Some(judged.detail.clone());
             }
@@ -317,8 +393,9 @@ pub(crate) struct Carried {
     pub(crate) moved: Vec<(CopyRecord, Vec<QueuedRecipient>)>,
     /// Those that go into quarantine.
     pub(crate) quarantined: Vec<Kept>,
-    /// Whether any left.
-    pub(crate) any: bool,
+    /// What the journal keeps of verdicts that were dropped, because the policy has
+    /// another revision by now.
+    pub(crate) outdated: Vec<Event>,
 }
 
 /// A recipient on its way into quarantine.
@@ -333,16 +410,20 @@ pub(crate) struct Kept {
     pub(crate) expires: Timestamp,
 }
 
-/// Carries out what was decided about the recipients of a copy. No attempt at it is
-/// going on.
-pub(crate) fn carry_out(record: &CopyRecord, recipients: Vec<QueuedRecipient>) -> Carried {
+/// Carries out what was decided about the recipients of a copy of a message. No
+/// attempt at it is going on. `head` is the revision of the policy that holds.
+pub(crate) fn carry_out(
+    (message, record): (MessageId, &CopyRecord),
+    recipients: Vec<QueuedRecipient>,
+    head: u64,
+    now: Timestamp,
+) -> Carried {
     let mut carried = Carried::default();
     for mut recipient in recipients {
         let Some(intent) = recipient.intent.take() else {
             carried.stay.push(recipient);
             continue;
         };
-        carried.any = true;
         let Intent { author, at, what } = *intent;
         match what {
             Intended::Delete => {}
@@ -351,11 +432,30 @@ pub(crate) fn carry_out(record: &CopyRecord, recipients: Vec<QueuedRecipient>) -
                 let fate = Fate::Returned { by, reason };
                 carried.put(CopyRecord { fate, ..record.clone() }, given_up(recipient, at));
             }
+            Intended::Judge(judged) if judged.revision != head => {
+                carried.outdated.push(Event {
+                    at: now,
+                    kind: EventKind::Note,
+                    message: Some(message),
+                    author: Some(author),
+                    what: OUTDATED.into(),
+                    detail: serde_json::json!({
+                        "recipients": [recipient.mailbox.to_string()],
+                        "judged_by": judged.revision,
+                        "revision": head,
+                    }),
+                });
+                carried.stay.push(recipient);
+            }
             Intended::Judge(judged) => carried.judge(record, recipient, *judged, at),
         }
     }
     carried
 }
+
+/// The word of the journal for a verdict that was not carried out, because the rules
+/// had changed again before the attempt ended that was going on.
+pub const OUTDATED: &str = "queue.outdated";
 
 fn given_up(recipient: QueuedRecipient, at: Timestamp) -> QueuedRecipient {
     QueuedRecipient { due: at, held: None, asked: None, ..recipient }
@@ -386,7 +486,7 @@ impl Carried {
             ..record.clone()
         };
         match end {
-            JudgedEnd::Delete => {}
+            JudgedEnd::Delete | JudgedEnd::RejectQuietly => {}
             JudgedEnd::Deliver => {
                 let mut recipient = recipient;
                 ask(&mut recipient, at);

@@ -1,9 +1,10 @@
 //! What every backend has to do with orders about waiting mail.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use gatepost_policy::{
     direction::Direction,
+    document::PolicyDocument,
     evidence::Ending,
     id::{EntryId, MessageId},
     tls::{Demand, Level, Source},
@@ -11,8 +12,8 @@ use gatepost_policy::{
 
 use super::Store;
 use crate::{
-    Acted, Author, EntryState, Fate, Judged, JudgedEnd, Lane, NewMessage, Order, OrderError,
-    QueueEntry, Refused, Selection, filter, samples as s,
+    Acted, Author, EntryState, Fate, Judged, JudgedEnd, Judgement, Lane, NewMessage, Order,
+    OrderError, QueueEntry, Refused, Selection, Standing, Waiting, filter, samples as s,
 };
 
 fn ops() -> Author {
@@ -225,7 +226,7 @@ pub(crate) async fn a_retry_is_asked_for_until_an_attempt_has_ended(store: &Stor
     assert!(!store.is_ready("one.example"));
 }
 
-fn judged(entry: EntryId, end: JudgedEnd) -> Judged {
+fn judged(entry: EntryId, end: JudgedEnd, revision: u64) -> Judged {
     Judged {
         entry,
         direction: Direction::Outbound,
@@ -234,9 +235,30 @@ fn judged(entry: EntryId, end: JudgedEnd) -> Judged {
         matched: Vec::new(),
         rule: Some("Now".into()),
         end,
-        revision: 9,
+        revision,
         detail: serde_json::json!({ "entry": entry }),
     }
+}
+
+/// What judging everything gave, where `ends` says what is new for whom.
+async fn judgements(store: &Store, ends: &[(&str, JudgedEnd)]) -> HashMap<EntryId, Judgement> {
+    let revision = store.settings.head();
+    let waiting = store.inspect.queue_pick(&Selection::All).await.unwrap();
+    let judgement = |one: Waiting| {
+        let address = one.mailbox.to_string();
+        let end = ends.iter().find(|(of, _)| *of == address).map(|(_, end)| end.clone());
+        let new = end.map(|end| judged(one.id, end, revision));
+        let Waiting { id, direction, demands, edits, fate, .. } = one;
+        let of = Standing { direction, demands, edits, fate };
+        (id, Judgement { revision, of, new })
+    };
+    waiting.into_iter().map(judgement).collect()
+}
+
+async fn change_policy(store: &Store, name: &str) {
+    let text = format!("[[rule]]\nname = {name:?}\nfinal_action = \"delete\"\n");
+    let document = PolicyDocument::parse_toml(&text, "policy.toml").unwrap().document;
+    store.settings.commit(None, &document, "ops", None).await.unwrap();
 }
 
 pub(crate) async fn mail_that_is_judged_anew_goes_by_its_new_verdict(store: &Store) {
@@ -249,10 +271,9 @@ pub(crate) async fn mail_that_is_judged_anew_goes_by_its_new_verdict(store: &Sto
         JudgedEnd::Delete,
         JudgedEnd::Reject { reply: "550 5.7.1 no".into() },
     ];
-    let mut judgements = Vec::new();
-    for (address, end) in all.iter().zip(ends) {
-        judgements.push(judged(store.entry(address).await, end));
-    }
+    change_policy(store, "Now").await;
+    let ends: Vec<_> = all.into_iter().zip(ends).collect();
+    let judgements = judgements(store, &ends).await;
     let waiting = store.inspect.queue_pick(&Selection::All).await.unwrap();
     assert_eq!(waiting.len(), 5);
     assert_eq!(waiting.first().map(|one| one.demands.clone()), Some(vec![s::require()]));
@@ -263,7 +284,7 @@ pub(crate) async fn mail_that_is_judged_anew_goes_by_its_new_verdict(store: &Sto
     let lane = Lane { fingerprint: "try".into(), ..s::lane("one.example") };
     let mut claims = store.dispatch.claim(&lane, 9, store.now()).await.unwrap();
     let claim = claims.pop().unwrap();
-    assert_eq!(claim.message().revision, 9, "evidence names the policy that judged it");
+    assert_eq!(claim.message().revision, 2, "evidence names the policy that judged it");
     assert_eq!(claim.copy().recipients.first().unwrap().mailbox.to_string(), all[0]);
     let unchanged = store.claim("one.example").await;
     assert_eq!(unchanged.copy().recipients.first().unwrap().mailbox.to_string(), all[4]);
@@ -278,4 +299,56 @@ pub(crate) async fn mail_that_is_judged_anew_goes_by_its_new_verdict(store: &Sto
     let event = story.events.first().unwrap();
     assert_eq!((event.what.as_str(), event.author.clone()), ("queue.reevaluate", Some(ops())));
     assert_eq!(event.detail["changed"].as_array().map(Vec::len), Some(4));
+}
+
+pub(crate) async fn a_verdict_of_rules_that_hold_no_more_is_refused(store: &Store) {
+    store.put_for(&["a@one.example"]).await;
+    let entry = store.entry("a@one.example").await;
+    let stale = judgements(store, &[("a@one.example", JudgedEnd::Deliver)]).await;
+    change_policy(store, "Newer").await;
+    let acted = store.order(&Selection::All, Order::Reevaluate(stale)).await;
+    assert_eq!((acted.done.len(), acted.refused), (0, vec![(entry, Refused::Changed)]));
+    // The same rules, and a recipient that somebody else has judged by them already.
+    let once = judgements(store, &[("a@one.example", JudgedEnd::Deliver)]).await;
+    assert_eq!(store.order(&Selection::All, Order::Reevaluate(once.clone())).await.done, [entry]);
+    let acted = store.order(&Selection::All, Order::Reevaluate(once)).await;
+    assert_eq!((acted.done.len(), acted.refused), (0, vec![(entry, Refused::Changed)]));
+    let acted = store.order(&Selection::All, Order::Reevaluate(HashMap::new())).await;
+    assert_eq!((acted.done.len(), acted.refused), (0, vec![(entry, Refused::NotJudged)]));
+    assert_eq!(store.acts().await, ["queue.reevaluate"]);
+}
+
+pub(crate) async fn a_verdict_that_waited_while_the_rules_changed_is_dropped(store: &Store) {
+    let id = store.put_for(&["a@one.example"]).await;
+    let claim = store.claim("one.example").await;
+    let loose = judgements(store, &[("a@one.example", JudgedEnd::Deliver)]).await;
+    assert_eq!(store.order(&Selection::All, Order::Reevaluate(loose)).await.sending.len(), 1);
+    change_policy(store, "Newer").await;
+    store.dispatch.settle(claim.settle(|r| s::deferred(id, r, store.now()))).await.unwrap();
+    let waiting = store.inspect.queue_pick(&Selection::All).await.unwrap();
+    assert_eq!(waiting.first().map(|one| one.demands.clone()), Some(vec![s::require()]));
+    assert_eq!(store.queue().await.first().unwrap().pending, None);
+    let events = store.journal.events(None).await.unwrap();
+    let event = events.last().unwrap();
+    assert_eq!((event.what.as_str(), event.author.clone()), (crate::OUTDATED, Some(ops())));
+    assert_eq!(event.detail["recipients"], serde_json::json!(["a@one.example"]));
+}
+
+pub(crate) async fn the_newest_judgement_clears_an_older_one_and_never_what_gives_up(
+    store: &Store,
+) {
+    let id = store.put_for(&["a@one.example"]).await;
+    let entry = store.entry("a@one.example").await;
+    let claim = store.claim("one.example").await;
+    let loose = judgements(store, &[("a@one.example", JudgedEnd::Deliver)]).await;
+    store.order(&Selection::All, Order::Reevaluate(loose.clone())).await;
+    assert!(store.queue().await.first().unwrap().pending.is_some());
+    let as_before = judgements(store, &[]).await;
+    store.order(&Selection::All, Order::Reevaluate(as_before)).await;
+    assert_eq!(store.queue().await.first().unwrap().pending, None);
+    store.order(&Selection::All, Order::Delete).await;
+    let acted = store.order(&Selection::All, Order::Reevaluate(loose)).await;
+    assert_eq!(acted.refused, [(entry, Refused::Ordered)]);
+    store.dispatch.settle(claim.settle(|r| s::deferred(id, r, store.now()))).await.unwrap();
+    assert!(store.queue().await.is_empty());
 }

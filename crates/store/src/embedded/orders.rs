@@ -19,14 +19,14 @@ use super::{
     Embedded,
     changes::{self, Change, Effect, InHand},
     core::{Core, locked},
-    index, journal, quarantine, queue, rows, schema,
+    index, journal, quarantine, queue, rows, schema, settings,
 };
 use crate::{
     claim::{CopyKey, QueuedRecipient},
     disk,
     error::{Cause, StoreError},
     intake::CopyRecord,
-    order::{self, Acted, Carried, Kept, OrderError, Ordered, Orders, Sending},
+    order::{self, Acted, Carried, Kept, OrderError, Ordered, Orders, Sending, Subject},
     view::{CopyState, Event, EventKind, QueueEntry, Selection, Waiting},
 };
 
@@ -299,8 +299,9 @@ fn give_one(
     let Some(copy) = rows::load_copy(connection, key)? else { return Ok(Acted::default()) };
     let orders = &giving.orders;
     let mut recipients = copy.recipients;
-    let Ordered { taken, refused, detail } =
-        orders.write(&mut recipients, entries, (&copy.record.fate, copy.damaged));
+    let subject =
+        Subject { record: &copy.record, damaged: copy.damaged, head: settings::head(connection)? };
+    let Ordered { taken, refused, detail } = orders.write(&mut recipients, entries, subject);
     let mut acted =
         Acted { picked: taken.len().saturating_add(refused.len()), refused, ..Acted::default() };
     if taken.is_empty() {
@@ -325,7 +326,7 @@ fn give_one(
         giving.in_hand.contains(&key)
     };
     if giving.direct && !busy {
-        let (due, more) = write_copy(connection, key, recipients)?;
+        let (due, more) = write_copy(connection, key, recipients, orders.now)?;
         if core.serving {
             effects.pop();
             effects.push(Effect::Placed { key, due });
@@ -365,6 +366,7 @@ pub(super) fn write_copy(
     connection: &Connection,
     key: CopyKey,
     recipients: Vec<QueuedRecipient>,
+    now: Timestamp,
 ) -> Result<(Option<Timestamp>, Vec<Effect>), StoreError> {
     if recipients.iter().all(|recipient| recipient.intent.is_none()) {
         return Ok((rows::update_copy(connection, key, &recipients)?, Vec::new()));
@@ -375,7 +377,12 @@ pub(super) fn write_copy(
         .optional()?;
     let Some(record) = record else { return Ok((None, Vec::new())) };
     let record: CopyRecord = serde_json::from_str(&record)?;
-    let Carried { stay, moved, quarantined, any: _ } = order::carry_out(&record, recipients);
+    let head = settings::head(connection)?;
+    let Carried { stay, moved, quarantined, outdated } =
+        order::carry_out((key.message, &record), recipients, head, now);
+    for event in outdated {
+        journal::insert(connection, &event)?;
+    }
     // Nobody leaves before the place is written where they go.
     for (record, recipients) in moved {
         let entry = index::Entry {
@@ -421,7 +428,7 @@ pub(super) fn follow(
         return Ok(Vec::new());
     }
     let followed = rows::state(connection, key).and_then(|state| match state {
-        Some(state) => write_copy(connection, key, state.recipients),
+        Some(state) => write_copy(connection, key, state.recipients, core.options.clock.now()),
         None => Ok((None, vec![changes::touched(connection, key.message)?])),
     });
     match followed {
@@ -441,7 +448,7 @@ pub(super) fn follow(
 /// cannot be understood is held, and its neighbours go on.
 pub(super) fn catch_up(connection: &Connection, now: Timestamp) -> Result<(), StoreError> {
     for (key, held) in rows::all_ordered_copies(connection)? {
-        match caught_up(connection, key) {
+        match caught_up(connection, key, now) {
             Ok(()) => {}
             Err(StoreError { cause: Cause::Record(_), .. }) if held == rows::UNREADABLE => {}
             Err(StoreError { cause: Cause::Record(_), .. }) => {
@@ -455,10 +462,10 @@ pub(super) fn catch_up(connection: &Connection, now: Timestamp) -> Result<(), St
     Ok(())
 }
 
-fn caught_up(connection: &Connection, key: CopyKey) -> Result<(), StoreError> {
+fn caught_up(connection: &Connection, key: CopyKey, now: Timestamp) -> Result<(), StoreError> {
     let transaction = begin(connection)?;
     if let Some(state) = rows::state(&transaction, key)? {
-        write_copy(&transaction, key, state.recipients)?;
+        write_copy(&transaction, key, state.recipients, now)?;
     }
     Ok(transaction.commit()?)
 }

@@ -88,7 +88,7 @@ impl Departure {
             let event = queue::too_late(at, self.key.message, recipient, word);
             journal::insert(connection, &event)?;
         }
-        orders::write_copy(connection, self.key, waiting)
+        orders::write_copy(connection, self.key, waiting, core.options.clock.now())
     }
 
     /// It is committed: the copy is done, or due again.

@@ -1,9 +1,11 @@
 //! Orders about waiting mail.
 
+use gatepost_wire::timestamp::Timestamp;
+
 use super::{Copy, Memory, Quarantined, State};
 use crate::{
     claim::CopyKey,
-    order::{self, Acted, Carried, Kept, OrderError, Ordered, Orders, Sending},
+    order::{self, Acted, Carried, Kept, OrderError, Ordered, Orders, Sending, Subject},
     queue,
     view::{CopyState, Event, EventKind, QueueEntry, Selection},
 };
@@ -23,14 +25,16 @@ impl Memory {
             return Err(OrderError::Count { there, said });
         }
         let mut acted = Acted::default();
+        let head = state.head();
         let mut keys: Vec<CopyKey> = picked.iter().map(|(key, _)| *key).collect();
         keys.dedup();
         for key in keys {
             let entries: Vec<_> =
                 picked.iter().filter(|(of, _)| *of == key).map(|(_, entry)| entry.id).collect();
             let Some(copy) = state.copies.get_mut(&key) else { continue };
+            let subject = Subject { record: &copy.record, damaged: false, head };
             let Ordered { taken, refused, detail } =
-                orders.write(&mut copy.recipients, &entries, (&copy.record.fate, false));
+                orders.write(&mut copy.recipients, &entries, subject);
             acted.picked = acted.picked.saturating_add(entries.len());
             acted.refused.extend(refused);
             if taken.is_empty() {
@@ -53,7 +57,7 @@ impl Memory {
                 acted.sending.extend(sending);
             } else {
                 acted.done.extend(taken);
-                state.carry_out(key);
+                state.carry_out(key, orders.now);
             }
         }
         drop(state);
@@ -77,11 +81,18 @@ impl State {
         entries
     }
 
+    /// The revision of the policy that holds.
+    fn head(&self) -> u64 {
+        self.revisions.last().map_or(0, |stored| stored.revision.revision)
+    }
+
     /// Carries out what is ordered about a copy that is in nobody's hand.
-    pub(super) fn carry_out(&mut self, key: CopyKey) {
+    pub(super) fn carry_out(&mut self, key: CopyKey, now: Timestamp) {
         let Some(copy) = self.copies.remove(&key) else { return };
         let Copy { lane, record, recipients, in_hand } = copy;
-        let Carried { stay, moved, quarantined, any: _ } = order::carry_out(&record, recipients);
+        let Carried { stay, moved, quarantined, outdated } =
+            order::carry_out((key.message, &record), recipients, self.head(), now);
+        self.events.extend(outdated);
         if !stay.is_empty() {
             self.copies.insert(key, Copy { lane, record, recipients: stay, in_hand });
         }
@@ -99,7 +110,7 @@ impl State {
     }
 
     /// When a copy that is in nobody's hand is due, if it may be tried at all.
-    pub(super) fn due(copy: &Copy) -> Option<gatepost_wire::timestamp::Timestamp> {
+    pub(super) fn due(copy: &Copy) -> Option<Timestamp> {
         queue::due(&copy.recipients).filter(|due| !copy.in_hand && *due != queue::NEVER)
     }
 }

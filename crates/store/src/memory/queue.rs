@@ -130,7 +130,7 @@ impl Dispatch for Memory {
             copy.in_hand = false;
             copy.recipients = merged.waiting;
             too_late = merged.too_late;
-            state.carry_out(key);
+            state.carry_out(key, self.inner.clock.now());
         }
         let at = self.inner.clock.now();
         state.events.extend(

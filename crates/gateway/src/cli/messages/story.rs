@@ -181,6 +181,7 @@ fn act(event: &Event) -> Line {
         "queue.bounce" => "given up by an administrator, its sender is told",
         "queue.delete" => "deleted from the queue, nobody is told",
         "queue.reevaluate" => "judged by the rules of that day",
+        "queue.outdated" => "not judged anew: the rules had changed again before the attempt ended",
         "queue.too-late" => "an order came too late: the attempt had ended it",
         "quarantine.release" => "released from quarantine",
         "quarantine.delete" => "deleted from quarantine",

@@ -1,6 +1,6 @@
 //! Judging waiting mail by today's rules: a preview, and then the act.
 
-use std::path::Path;
+use std::{collections::HashMap, path::Path};
 
 use clap::Args;
 use gatepost_policy::tls::Level;
@@ -39,7 +39,7 @@ pub(super) async fn run(config: Option<&Path>, arguments: Arguments) -> Done {
     let config = super::super::load(config, NOTHING)?;
     let (store, selection) = act::open(&config, selection).await?;
     if !dry_run {
-        let order = Order::Reevaluate(Vec::new());
+        let order = Order::Reevaluate(HashMap::new());
         act::needs_count(&store, &chosen, &selection, (&order, count)).await?;
     }
     let current = store::current(&store).await?;
@@ -62,8 +62,7 @@ pub(super) async fn run(config: Option<&Path>, arguments: Arguments) -> Done {
         return Ok(if opinion.unjudged.is_empty() { Status::Fine } else { Status::Wrong });
     }
     let unjudged = !opinion.unjudged.is_empty();
-    let judged = opinion.changed.into_iter().map(|change| change.judged).collect();
-    let command = act::Command { order: Order::Reevaluate(judged), count, reason };
+    let command = act::Command { order: opinion.order(revision), count, reason };
     let status = act::give(&store, &selection, command).await?;
     Ok(if unjudged { Status::Wrong } else { status })
 }
@@ -90,7 +89,7 @@ fn side((level, final_action): (Level, Verdict)) -> Side {
 
 impl<'a> Line<'a> {
     fn of(change: &'a Change) -> Self {
-        let Change { recipient, before, after, rule, judged } = change;
+        let Change { recipient, before, after, rule, of: _, judged } = change;
         Self {
             id: judged.entry.to_string(),
             recipient,
@@ -125,7 +124,7 @@ fn show(opinion: &Opinion) {
         ]);
     }
     table.print("Today's rules change nothing.");
-    let mut text = format!("{} changed, {same} as before.\n", changed.len());
+    let mut text = format!("{} changed, {} as before.\n", changed.len(), same.len());
     for (entry, why) in unjudged {
         text.push_str(&format!("{entry} stays as it is: {why}.\n"));
     }
