@@ -26,7 +26,9 @@ use crate::{
     disk,
     error::{Cause, StoreError},
     intake::CopyRecord,
-    order::{self, Acted, Carried, Kept, OrderError, Ordered, Orders, Sending, Subject},
+    order::{
+        self, Acted, Carried, Kept, Order, OrderError, Ordered, Orders, Refused, Sending, Subject,
+    },
     view::{CopyState, Event, EventKind, QueueEntry, Selection, Waiting},
 };
 
@@ -46,6 +48,24 @@ struct Giving {
     direct: bool,
 }
 
+/// What an order did, with the copy of each recipient that it took effect on.
+#[derive(Default)]
+struct Given {
+    /// All but those.
+    acted: Acted,
+    done: Vec<(CopyKey, Sending)>,
+}
+
+impl Given {
+    /// Puts two answers together.
+    fn with(mut self, other: Self) -> Self {
+        let Self { acted, done } = other;
+        self.acted = self.acted.with(acted);
+        self.done.extend(done);
+        self
+    }
+}
+
 impl Embedded {
     /// Gives an order: with a count in one transaction, which does nothing where the
     /// count is wrong; else a batch at a time.
@@ -56,21 +76,35 @@ impl Embedded {
         count: Option<usize>,
     ) -> Result<Acted, OrderError> {
         let in_hand = self.in_hand().await;
+        self.give_knowing(selection, orders, count, in_hand).await
+    }
+
+    /// Gives an order, where the gateway had these copies in hand a moment ago.
+    pub(super) async fn give_knowing(
+        &self,
+        selection: &Selection,
+        orders: Orders,
+        count: Option<usize>,
+        in_hand: HashSet<CopyKey>,
+    ) -> Result<Acted, OrderError> {
         let alone = self.alone();
         let direct = self.core.serving || alone.is_some();
         let giving = Arc::new(Giving { orders, selection: selection.clone(), in_hand, direct });
-        let mut acted = match count {
+        let mut given = match count {
             Some(said) => self.give_counted(&giving, said).await?,
             None => self.give_in_batches(&giving).await?,
         };
         drop(alone);
         if !direct {
-            self.wait_for_gateway(&mut acted).await?;
+            self.ask_again(&giving.orders.order, &mut given).await?;
+            self.wait_for_gateway(&mut given).await?;
         }
+        let Given { mut acted, done } = given;
+        acted.done.extend(done.into_iter().map(|(_, one)| one.entry));
         Ok(acted)
     }
 
-    async fn give_counted(&self, giving: &Arc<Giving>, said: usize) -> Result<Acted, OrderError> {
+    async fn give_counted(&self, giving: &Arc<Giving>, said: usize) -> Result<Given, OrderError> {
         let giving = Arc::clone(giving);
         self.act(move |connection, core| {
             let picked = pick(connection, core, &giving)?;
@@ -78,24 +112,53 @@ impl Embedded {
             if there != said {
                 return Ok((Err(OrderError::Count { there, said }), Vec::new()));
             }
-            let (acted, effects) = give_all(connection, core, &giving, &picked)?;
-            Ok((Ok(acted), effects))
+            let (given, effects) = give_all(connection, core, &giving, &picked)?;
+            Ok((Ok(given), effects))
         })
         .await?
     }
 
-    async fn give_in_batches(&self, giving: &Arc<Giving>) -> Result<Acted, OrderError> {
+    async fn give_in_batches(&self, giving: &Arc<Giving>) -> Result<Given, OrderError> {
         let (reading, core) = (Arc::clone(giving), Arc::clone(&self.core));
         let picked = self.core.read(move |connection| pick(connection, &core, &reading)).await?;
-        let mut acted = Acted::default();
+        let mut given = Given::default();
         for batch in picked.chunks(changes::BATCH) {
             let (batch, giving) = (batch.to_vec(), Arc::clone(giving));
             let done = self
                 .act(move |connection, core| give_all(connection, core, &giving, &batch))
                 .await?;
-            acted = acted.with(done);
+            given = given.with(done);
         }
-        Ok(acted)
+        Ok(given)
+    }
+
+    /// Finds those whose attempt had begun before the order was written, though the
+    /// gateway had not told of it: the attempt goes before the order.
+    async fn ask_again(&self, order: &Order, given: &mut Given) -> Result<(), StoreError> {
+        // What is to be tried at once may be in hand because of the order.
+        if matches!(order, Order::Retry | Order::Release) || given.done.is_empty() {
+            return Ok(());
+        }
+        let in_hand = self.in_hand().await;
+        // Judged anew, it may have been delivered by its new verdict.
+        let ends = !matches!(order, Order::Reevaluate(_));
+        let done = std::mem::take(&mut given.done);
+        let (sending, done): (Vec<_>, Vec<_>) = self
+            .core
+            .read(move |connection| {
+                let mut sending = Vec::new();
+                let mut rest = Vec::new();
+                for (key, one) in done {
+                    let begun = in_hand.contains(&key)
+                        || (ends && rows::is_delivered(connection, key.message, one.entry)?);
+                    if begun { sending.push(one) } else { rest.push((key, one)) }
+                }
+                Ok((sending, rest))
+            })
+            .await?;
+        given.acted.sending.extend(sending);
+        given.done = done;
+        Ok(())
     }
 
     /// Holds the store's lock together with other tools, so that no gateway serves
@@ -156,7 +219,7 @@ impl Embedded {
 
     /// Waits until the gateway has followed. What it did not carry out then, it will
     /// when an attempt ends.
-    async fn wait_for_gateway(&self, acted: &mut Acted) -> Result<(), StoreError> {
+    async fn wait_for_gateway(&self, given: &mut Given) -> Result<(), StoreError> {
         let until = self.core.options.clock.monotonic().saturating_add(PATIENCE);
         while self.core.read(|connection| Ok(changes::any(connection)?)).await?
             && self.core.options.clock.monotonic() < until
@@ -164,12 +227,11 @@ impl Embedded {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let pending = self.core.read(pending).await?;
-        let (late, done) = std::mem::take(&mut acted.done)
+        let (late, done): (Vec<_>, Vec<_>) = std::mem::take(&mut given.done)
             .into_iter()
-            .partition(|entry| pending.iter().any(|pending| pending.entry == *entry));
-        acted.done = done;
-        let late: Vec<EntryId> = late;
-        acted.sending.extend(pending.into_iter().filter(|pending| late.contains(&pending.entry)));
+            .partition(|(_, one)| pending.contains(&one.entry));
+        given.done = done;
+        given.acted.sending.extend(late.into_iter().map(|(_, one)| one));
         Ok(())
     }
 
@@ -184,7 +246,14 @@ impl Embedded {
             .read(move |connection| {
                 let mut waiting = Vec::new();
                 for (key, entries) in select(connection, &core, &selection, &in_hand)? {
-                    let Some(copy) = rows::load_copy(connection, key)? else { continue };
+                    let copy = match rows::load_copy(connection, key) {
+                        Ok(Some(copy)) => copy,
+                        Ok(None) => continue,
+                        // An order about it is refused.
+                        Err(StoreError { cause: Cause::Record(_), .. }) => continue,
+                        Err(error) => return Err(error),
+                    };
+                    let entries: HashSet<EntryId> = entries.into_iter().collect();
                     let picked = copy.recipients.iter().filter(|r| entries.contains(&r.entry));
                     waiting.extend(picked.map(|r| Waiting::of(&copy.message, &copy.record, r)));
                 }
@@ -195,12 +264,16 @@ impl Embedded {
 }
 
 /// Recipients about whom something is ordered that is not carried out yet.
-fn pending(connection: &Connection) -> Result<Vec<Sending>, StoreError> {
-    let mut pending = Vec::new();
+fn pending(connection: &Connection) -> Result<HashSet<EntryId>, StoreError> {
+    let mut pending = HashSet::new();
     for key in rows::ordered_copies(connection)? {
-        let Some(copy) = rows::load_copy(connection, key)? else { continue };
-        let ordered = copy.recipients.iter().filter(|recipient| recipient.intent.is_some());
-        pending.extend(ordered.map(|recipient| Sending::of(key.message, recipient)));
+        let state = match rows::state(connection, key) {
+            Ok(Some(state)) => state,
+            Ok(None) | Err(StoreError { cause: Cause::Record(_), .. }) => continue,
+            Err(error) => return Err(error),
+        };
+        let ordered = state.recipients.iter().filter(|recipient| recipient.intent.is_some());
+        pending.extend(ordered.map(|recipient| recipient.entry));
     }
     Ok(pending)
 }
@@ -273,19 +346,19 @@ fn give_all(
     core: &Core,
     giving: &Giving,
     picked: &[Picked],
-) -> Result<(Acted, Vec<Effect>), StoreError> {
-    let mut acted = Acted::default();
+) -> Result<(Given, Vec<Effect>), StoreError> {
+    let mut given = Given::default();
     let mut effects = Vec::new();
     for (key, entries) in picked {
         match give_one(connection, core, giving, (*key, entries), &mut effects) {
-            Ok(done) => acted = acted.with(done),
+            Ok(done) => given = given.with(done),
             Err(error) => {
                 changes::thaw(core, &effects);
                 return Err(error);
             }
         }
     }
-    Ok((acted, effects))
+    Ok((given, effects))
 }
 
 fn give_one(
@@ -294,18 +367,25 @@ fn give_one(
     giving: &Giving,
     (key, entries): (CopyKey, &[EntryId]),
     effects: &mut Vec<Effect>,
-) -> Result<Acted, StoreError> {
-    // Somebody else was faster.
-    let Some(copy) = rows::load_copy(connection, key)? else { return Ok(Acted::default()) };
+) -> Result<Given, StoreError> {
     let orders = &giving.orders;
-    let mut recipients = copy.recipients;
-    let subject =
-        Subject { record: &copy.record, damaged: copy.damaged, head: settings::head(connection)? };
+    let (record, mut recipients, damaged) = match subject(connection, key, &orders.order) {
+        Ok(Some(found)) => found,
+        // Somebody else was faster.
+        Ok(None) => return Ok(Given::default()),
+        Err(StoreError { cause: Cause::Record(_), .. }) => {
+            let refused = entries.iter().map(|entry| (*entry, Refused::Unreadable)).collect();
+            let acted = Acted { picked: entries.len(), refused, ..Acted::default() };
+            return Ok(Given { acted, done: Vec::new() });
+        }
+        Err(error) => return Err(error),
+    };
+    let subject = Subject { record: &record, damaged, head: settings::head(connection)? };
     let Ordered { taken, refused, detail } = orders.write(&mut recipients, entries, subject);
     let mut acted =
         Acted { picked: taken.len().saturating_add(refused.len()), refused, ..Acted::default() };
     if taken.is_empty() {
-        return Ok(acted);
+        return Ok(Given { acted, done: Vec::new() });
     }
     if !detail.is_empty() {
         journal::insert(connection, &event(orders, key.message, &taken, &detail))?;
@@ -338,10 +418,25 @@ fn give_one(
     changes::announce(connection, core, &Change::Copy(key))?;
     if busy {
         acted.sending = sending;
-    } else {
-        acted.done = taken;
+        return Ok(Given { acted, done: Vec::new() });
     }
-    Ok(acted)
+    Ok(Given { acted, done: sending.into_iter().map(|one| (key, one)).collect() })
+}
+
+/// The rows that an order is about. To be deleted, they need no message that can be
+/// understood: it is never sent.
+fn subject(
+    connection: &Connection,
+    key: CopyKey,
+    order: &Order,
+) -> Result<Option<(CopyRecord, Vec<QueuedRecipient>, bool)>, StoreError> {
+    if matches!(order, Order::Delete) {
+        return rows::load_rows(connection, key);
+    }
+    let copy = rows::load_copy(connection, key)?;
+    Ok(copy.map(|rows::StoredCopy { message: _, record, recipients, damaged }| {
+        (record, recipients, damaged)
+    }))
 }
 
 fn event(

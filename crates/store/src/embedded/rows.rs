@@ -5,6 +5,7 @@
 
 use gatepost_policy::{
     direction::Direction,
+    evidence::Ending,
     id::{EntryId, MessageId},
 };
 use gatepost_wire::{
@@ -271,6 +272,40 @@ pub(super) fn load_copy(
         recipients: serde_json::from_str(&recipients)?,
         damaged: held != FREE,
     }))
+}
+
+/// A copy's record, its recipients and whether it is held, without its message.
+pub(super) fn load_rows(
+    connection: &Connection,
+    key: CopyKey,
+) -> Result<Option<(CopyRecord, Vec<QueuedRecipient>, bool)>, StoreError> {
+    let found = connection
+        .prepare_cached(
+            "SELECT json, recipients, held FROM copy WHERE message = ?1 AND number = ?2",
+        )?
+        .query_row(params![blob(key.message.ulid()), key.number], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?))
+        })
+        .optional()?;
+    let Some((record, recipients, held)) = found else { return Ok(None) };
+    let (record, recipients) = (serde_json::from_str(&record)?, serde_json::from_str(&recipients)?);
+    Ok(Some((record, recipients, held != FREE)))
+}
+
+/// Whether a recipient was delivered to.
+pub(super) fn is_delivered(
+    connection: &Connection,
+    message: MessageId,
+    entry: EntryId,
+) -> Result<bool, rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM attempt WHERE message = ?1 AND entry = ?2 AND outcome = ?3)",
+        )?
+        .query_row(
+            params![blob(message.ulid()), blob(entry.ulid()), Ending::Delivered.word()],
+            |row| row.get(0),
+        )
 }
 
 /// The columns `at, sender, subject, size, json` of a message.

@@ -222,3 +222,48 @@ async fn an_order_in_a_row_that_cannot_be_understood_does_not_keep_the_store_fro
         serving.close().await;
     }
 }
+
+#[tokio::test]
+async fn an_attempt_that_began_after_the_gateway_was_asked_still_goes_first() {
+    for what in [Order::Hold, Order::Delete, Order::Bounce] {
+        let bench = Bench::new();
+        let serving = bench.serve().await;
+        let id = bench.put(&serving, b"one\r\n").await;
+        let now = bench.clock.now();
+        let tool = bench.tool().await;
+        let claim = s::claim_one(&serving, "partner.example", now).await;
+        let orders = crate::order::Orders { order: what, author: ops(), now };
+        // As if the gateway had been asked before the claim.
+        let given = tool.give_knowing(&Selection::All, orders, None, Default::default());
+        let settled = async {
+            until("it is written", async || !serving.events(None).await.unwrap().is_empty()).await;
+            serving.settle(claim.settle(|r| s::delivered(id, r, now))).await.unwrap();
+        };
+        let (acted, ()) = tokio::join!(given, settled);
+        let acted = acted.unwrap();
+        assert_eq!((acted.done.len(), acted.sending.len()), (0, 1));
+        assert_eq!(acted.sending[0].message, id);
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_understood_is_refused_alone_and_can_be_deleted() {
+    let bench = Bench::new();
+    let serving = bench.serve().await;
+    let broken = bench.put(&serving, b"one\r\n").await;
+    bench.put(&serving, b"two\r\n").await;
+    serving.close().await;
+    drop(serving);
+    let update = "UPDATE message SET json = '?' WHERE id = ?1";
+    database(&bench).execute(update, params![broken.ulid().to_bytes()]).unwrap();
+    let tool = bench.tool().await;
+    let author = ops();
+    let counted = |order| tool.queue_order(&Selection::All, order, &author, Some(2));
+    let acted = counted(Order::Bounce).await.unwrap();
+    let refused: Vec<Refused> = acted.refused.iter().map(|(_, why)| *why).collect();
+    assert_eq!((acted.done.len(), refused), (1, vec![Refused::Unreadable]));
+    assert_eq!(tool.queue_pick(&Selection::All).await.unwrap().len(), 1);
+    let acted = counted(Order::Delete).await.unwrap();
+    assert_eq!((acted.done.len(), acted.refused.len()), (2, 0));
+    assert!(tool.queue_list().await.unwrap().is_empty());
+}
