@@ -110,7 +110,20 @@ pub(super) fn any(connection: &Connection) -> Result<bool, rusqlite::Error> {
         .query_row([], |row| row.get(0))
 }
 
-/// Follows what other processes have told of.
+/// What there is to follow: the first change that another process told of, and how
+/// many copies wait for what is ordered about them though nobody has them in hand.
+pub(super) fn left(
+    connection: &Connection,
+    core: &Core,
+) -> Result<(Option<i64>, usize), rusqlite::Error> {
+    let first =
+        connection.prepare_cached("SELECT min(id) FROM change")?.query_row([], |row| row.get(0))?;
+    let mut ordered = rows::ordered_copies(connection)?;
+    ordered.retain(|key| !locked(&core.index).is_in_hand(*key));
+    Ok((first, ordered.len()))
+}
+
+/// Follows what other processes have told of, a batch of it.
 pub(super) fn follow() -> Box<dyn Act> {
     Box::new(Follow { effects: Vec::new() })
 }
@@ -122,11 +135,15 @@ struct Follow {
 impl Act for Follow {
     fn run(&mut self, connection: &Connection, core: &Core) -> Result<(), StoreError> {
         thaw(core, &std::mem::take(&mut self.effects));
-        let mut statement = connection.prepare_cached("SELECT id, json FROM change ORDER BY id")?;
-        let changes = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
-        let mut asked = None;
+        let mut statement =
+            connection.prepare_cached("SELECT id, json FROM change ORDER BY id LIMIT ?1")?;
+        let changes = statement.query_map([i64::try_from(BATCH).unwrap_or(i64::MAX)], |row| {
+            Ok((row.get(0)?, row.get::<_, String>(1)?))
+        })?;
+        let (mut asked, mut last, mut count) = (None, 0, 0_usize);
         for change in changes {
             let (id, json): (i64, String) = change?;
+            (last, count) = (id, count.saturating_add(1));
             match serde_json::from_str::<Change>(&json) {
                 Ok(Change::Ask) => asked = Some(id),
                 Ok(change) => self.effects.extend(change.run(connection, core)?),
@@ -135,9 +152,11 @@ impl Act for Follow {
                 Err(error) => tracing::warn!(%error, "change of another process not understood"),
             }
         }
-        connection.execute("DELETE FROM change", [])?;
+        connection.execute("DELETE FROM change WHERE id <= ?1", [last])?;
         // Of copies that came back without a settlement, nobody tells.
-        for key in rows::ordered_copies(connection)? {
+        let mut ordered = rows::ordered_copies(connection)?;
+        ordered.retain(|key| !locked(&core.index).is_in_hand(*key));
+        for key in ordered.into_iter().take(BATCH.saturating_sub(count)) {
             self.effects.extend(Change::Copy(key).run(connection, core)?);
         }
         if let Some(change) = asked {

@@ -73,6 +73,7 @@ pub(super) fn start(
         doubtful: Vec::new(),
         keeps_files: false,
         data_version: None,
+        behind: false,
         since_checkpoint: 0,
         tried: None,
     };
@@ -114,6 +115,8 @@ pub(super) struct Writer {
     /// which files they point to.
     keeps_files: bool,
     data_version: Option<i64>,
+    /// A batch of what other processes told of was followed, and there is more.
+    behind: bool,
     since_checkpoint: usize,
     /// When it was last tried to get well again, on the monotonic clock.
     tried: Option<Duration>,
@@ -130,7 +133,8 @@ enum Failed {
 impl Writer {
     fn run(&mut self, ops: &mpsc::Receiver<Op>) {
         loop {
-            match ops.recv_timeout(TICK) {
+            let at_once = self.behind && self.connection.is_some();
+            match ops.recv_timeout(if at_once { Duration::ZERO } else { TICK }) {
                 Ok(first) => {
                     let group = gather(first, ops);
                     self.write(group);
@@ -196,10 +200,18 @@ impl Writer {
     }
 
     fn write_singly(&mut self, group: Vec<Op>) {
-        for op in group {
+        let mut group = group.into_iter();
+        while let Some(op) = group.next() {
+            // The ones before it may have taken long.
+            let Some(op) = self.still_wanted(op) else { continue };
             let mut alone = vec![op];
             match self.commit(&mut alone) {
                 Ok(()) => alone.into_iter().for_each(|op| acknowledge(&self.core, op)),
+                Err(Failed::Group(error)) if is_busy(&error) => {
+                    // The others would wait as long, each, for the same process.
+                    alone.extend(group.by_ref());
+                    self.refuse(alone, &error);
+                }
                 Err(Failed::Group(error)) => self.refuse(alone, &error),
                 Err(Failed::Database(error)) => {
                     self.database_failed(&error);
@@ -406,6 +418,15 @@ fn sort(error: rusqlite::Error) -> Failed {
     } else {
         Failed::Group(StoreError::not_applied(error))
     }
+}
+
+/// Whether another process held the database for long.
+fn is_busy(error: &StoreError) -> bool {
+    use rusqlite::ErrorCode;
+    matches!(&error.cause, Cause::Database(error) if matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    ))
 }
 
 fn is_database_fault(error: &rusqlite::Error) -> bool {

@@ -267,3 +267,27 @@ async fn a_message_that_cannot_be_understood_is_refused_alone_and_can_be_deleted
     assert_eq!((acted.done.len(), acted.refused.len()), (2, 0));
     assert!(tool.queue_list().await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn what_other_processes_did_is_followed_a_batch_at_a_time_until_nothing_is_left() {
+    let bench = Bench::new();
+    let serving = bench.serve().await;
+    let id = bench.put(&serving, b"one\r\n").await;
+    let left = serving.act(move |connection, core| {
+        let json =
+            serde_json::to_string(&changes::Change::Touched(id)).map_err(StoreError::from)?;
+        for _ in 0..changes::BATCH * 2 + 1 {
+            connection.execute("INSERT INTO change (json) VALUES (?1)", [&json])?;
+        }
+        changes::follow().run(connection, core)?;
+        let left = connection.query_row("SELECT count(*) FROM change", [], |row| row.get(0))?;
+        Ok((left, Vec::new()))
+    });
+    let left: isize = left.await.unwrap();
+    assert_eq!(left.unsigned_abs(), changes::BATCH + 1);
+    // A tool's order comes behind them.
+    let tool = bench.tool().await;
+    assert_eq!(order(&tool, Order::Hold).await.done.len(), 1);
+    let any = tool.core.read(|connection| Ok(changes::any(connection)?)).await.unwrap();
+    assert!(!any && serving.ready(bench.clock.now()).is_empty());
+}

@@ -65,14 +65,32 @@ impl Writer {
             self.core.see_head(connection)?;
             changes::any(connection)
         });
+        let behind = std::mem::take(&mut self.behind);
         let came_back = self.core.came_back.swap(false, Ordering::Relaxed);
         let seen = seen.and_then(|seen| {
-            Ok(seen || (came_back && !rows::ordered_copies(connection)?.is_empty()))
+            Ok(seen || behind || (came_back && !rows::ordered_copies(connection)?.is_empty()))
         });
         match seen {
-            Ok(true) if self.core.serving => self.write(vec![Op::Act(changes::follow())]),
+            Ok(true) if self.core.serving => self.follow(),
             Ok(_) => {}
             Err(error) => self.failed_outside(error),
+        }
+    }
+
+    /// Follows a batch of what other processes did, and sees whether there is more. What
+    /// could not be followed is tried again at the next look.
+    fn follow(&mut self) {
+        let left = |writer: &Self| {
+            let connection = writer.connection.as_ref()?;
+            changes::left(connection, &writer.core).ok()
+        };
+        let before = left(self);
+        self.write(vec![Op::Act(changes::follow())]);
+        match left(self) {
+            Some((None, 0)) => {}
+            after if after == before => self.data_version = None,
+            Some(_) => self.behind = true,
+            None => self.data_version = None,
         }
     }
 
