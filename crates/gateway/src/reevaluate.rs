@@ -260,3 +260,39 @@ fn received(top: &[u8]) -> &[u8] {
         Some(_) | None => b"",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gatepost_policy::id::MessageId;
+    use gatepost_store::ClientFacts;
+
+    use super::*;
+
+    fn message(sender: &str, from_source: bool) -> QueuedMessage {
+        QueuedMessage {
+            id: MessageId::from_ulid(Default::default()),
+            sender: ReversePath::parse(sender).expect("a sender"),
+            params: Default::default(),
+            received_at: Timestamp::from_millis(0),
+            size: 1,
+            client: ClientFacts {
+                address: std::net::Ipv4Addr::LOCALHOST.into(),
+                helo: "client.test".to_owned(),
+                tls: None,
+                from_source,
+            },
+            revision: 1,
+            subject: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_rejection_is_told_only_to_the_sender_of_outbound_mail_from_a_source_of_ours() {
+        let told =
+            |sender, from_source, direction| may_be_told(&message(sender, from_source), direction);
+        assert!(told("anna@acme.test", true, Direction::Outbound));
+        assert!(!told("anna@acme.test", true, Direction::Inbound));
+        assert!(!told("anna@acme.test", false, Direction::Outbound));
+        assert!(!told("", true, Direction::Outbound));
+    }
+}

@@ -10,8 +10,8 @@ use std::time::Duration;
 use gatepost_policy::evidence::Ending;
 use gatepost_store::embedded::Embedded;
 use gatepost_store::{
-    Acted, Author, Clock, EntryState, Inspect, Order, OrderError, Selection, Sending, Settings,
-    SystemClock,
+    Acted, Author, Clock, EntryState, Inspect, OUTDATED, Order, OrderError, Selection, Sending,
+    Settings, SystemClock,
 };
 
 use super::super::select::{Chosen, with_default};
@@ -68,10 +68,12 @@ pub(super) async fn needs_count(
         return Ok(());
     }
     let there = store.queue_pick(selection).await.map_err(store::failed)?.len();
-    let done = past(order);
+    if there == 0 {
+        return Err(Trouble::Failed("nothing in the queue matches".to_owned()));
+    }
+    let (done, noun) = (past(order), if there == 1 { "recipient" } else { "recipients" });
     Err(Trouble::Input(format!(
-        "{} would be {done}; say --count {there} to have that done. Nothing was done",
-        recipients(there)
+        "{there} {noun} would be {done}; say --count {there} to have that done. Nothing was done"
     )))
 }
 
@@ -90,6 +92,10 @@ pub(super) async fn give(store: &Embedded, selection: &Selection, command: Comma
     let author = Author::new(&user(), reason.as_deref());
     let word = past(&order);
     let waits = !matches!(order, Order::Retry | Order::Release);
+    let judged_by = match &order {
+        Order::Reevaluate(judgements) => judgements.values().map(|one| one.revision).next(),
+        Order::Retry | Order::Hold | Order::Release | Order::Bounce | Order::Delete => None,
+    };
     let acted = store.queue_order(selection, order, &author, count).await;
     let acted = acted.map_err(|error| match error {
         OrderError::Count { there, said } => {
@@ -102,7 +108,7 @@ pub(super) async fn give(store: &Embedded, selection: &Selection, command: Comma
     }
     let Acted { picked: _, done, sending, refused } = acted;
     let clock = SystemClock::new();
-    let (mut done, mut delivered, mut late) = (done.len(), 0_usize, 0_usize);
+    let (mut done, mut delivered, mut late, mut outdated) = (done.len(), 0_usize, 0_usize, 0_usize);
     let began = clock.monotonic();
     for sending in sending {
         let left = if waits {
@@ -110,10 +116,11 @@ pub(super) async fn give(store: &Embedded, selection: &Selection, command: Comma
         } else {
             Duration::ZERO
         };
-        match outcome(store, &sending, left).await? {
+        match outcome(store, &sending, judged_by, left).await? {
             Outcome::Done => done += 1,
             Outcome::Delivered => delivered += 1,
             Outcome::Late => late += 1,
+            Outcome::Outdated => outdated += 1,
         }
     }
     let mut text = format!("{} {word}.\n", recipients(done));
@@ -129,11 +136,17 @@ pub(super) async fn give(store: &Embedded, selection: &Selection, command: Comma
             recipients(delivered)
         ));
     }
+    if outdated > 0 {
+        text.push_str(&format!(
+            "{} as before: the rules changed again before the attempt ended.\n",
+            recipients(outdated)
+        ));
+    }
     for (entry, why) in &refused {
         text.push_str(&format!("{entry} not {word}: {}.\n", why.sentence()));
     }
     out::print(&text);
-    let fine = delivered == 0 && refused.is_empty();
+    let fine = delivered == 0 && outdated == 0 && refused.is_empty();
     Ok(if fine { Status::Fine } else { Status::Wrong })
 }
 
@@ -141,12 +154,14 @@ enum Outcome {
     Done,
     Delivered,
     Late,
+    Outdated,
 }
 
-/// What became of an order about a recipient that was being sent.
+/// What became of an order about a recipient that was being sent; `judged_by` is the revision of a new verdict.
 async fn outcome(
     store: &Embedded,
     sending: &Sending,
+    judged_by: Option<u64>,
     patience: Duration,
 ) -> Result<Outcome, Trouble> {
     let Sending { entry, message, recipient } = sending;
@@ -158,7 +173,7 @@ async fn outcome(
         let busy = there
             .is_some_and(|entry| entry.pending.is_some() || entry.state == EntryState::Sending);
         if !busy {
-            if there.is_some() {
+            if there.is_some() && judged_by.is_none() {
                 return Ok(Outcome::Done);
             }
             break;
@@ -168,12 +183,29 @@ async fn outcome(
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let story = store.message_show(*message).await.map_err(store::failed)?;
-    let delivered = story.is_some_and(|story| {
-        let mut attempts = story.attempts.iter();
-        attempts
-            .any(|attempt| attempt.outcome == Ending::Delivered && attempt.recipient == *recipient)
-    });
+    let Some(story) = store.message_show(*message).await.map_err(store::failed)? else {
+        return Ok(Outcome::Done);
+    };
+    let noted = |what: &str, judged_by: Option<u64>| {
+        story.events.iter().any(|event| {
+            let named = event.detail["recipients"].as_array();
+            event.what == what
+                && event.detail["judged_by"].as_u64() == judged_by
+                && named.is_some_and(|all| all.iter().any(|one| *one == recipient.as_str()))
+        })
+    };
+    // By its new verdict it may have been sent since.
+    if judged_by.is_some() {
+        return Ok(match (noted(OUTDATED, judged_by), noted("queue.too-late", None)) {
+            (true, _) => Outcome::Outdated,
+            (false, true) => Outcome::Delivered,
+            (false, false) => Outcome::Done,
+        });
+    }
+    let delivered = story
+        .attempts
+        .iter()
+        .any(|attempt| attempt.outcome == Ending::Delivered && attempt.recipient == *recipient);
     Ok(if delivered { Outcome::Delivered } else { Outcome::Done })
 }
 
