@@ -13,7 +13,7 @@ use gatepost_policy::{
     tls::{Demand, Level, strictest},
 };
 use gatepost_store::{
-    Fate, HEAD, Inspect, Judged, JudgedEnd, Judgement, MessageStory, Order, QueuedMessage,
+    Fate, HEAD, Inspect, Judged, JudgedEnd, Judgement, Order, QueuedMessage, RecordedVerdict,
     Standing, StoreError, Verdict, Waiting,
 };
 use gatepost_wire::{
@@ -87,10 +87,10 @@ impl Court<'_> {
             }
             Err(error) => return Err(error),
         };
-        let Some(story) = self.store.message_show(id).await? else {
+        let Some(verdicts) = self.store.message_verdicts(id).await? else {
             return unjudged("its history is no longer kept");
         };
-        let recipients = envelope(&story, group);
+        let recipients = envelope(&verdicts, group);
         let received = received(&first.edits.top);
         let facts = Facts {
             sender: first.message.sender.clone(),
@@ -239,8 +239,8 @@ fn may_be_told(message: &QueuedMessage, direction: Direction) -> bool {
 }
 
 /// All envelope recipients of a message: those that the history names, and those that wait.
-fn envelope(story: &MessageStory, group: &[Waiting]) -> Vec<Mailbox> {
-    let named = story.verdicts.iter().flat_map(|verdict| &verdict.recipients);
+fn envelope(verdicts: &[RecordedVerdict], group: &[Waiting]) -> Vec<Mailbox> {
+    let named = verdicts.iter().flat_map(|verdict| &verdict.recipients);
     let mut all: Vec<Mailbox> = named.filter_map(|text| Mailbox::parse(text).ok()).collect();
     for one in group {
         if !all.contains(&one.mailbox) {

@@ -21,7 +21,7 @@ use crate::{
     order::{Acted, Order, OrderError},
     view::{
         Author, Committed, Counts, Event, MessageStory, Pruned, QuarantineEntry, QueueEntry,
-        Retention, Revision, Search, Selection, StoredRevision, Waiting,
+        RecordedVerdict, Retention, Revision, Search, Selection, StoredRevision, Waiting,
     },
 };
 
@@ -125,6 +125,22 @@ pub trait Inspect: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     async fn queue_pick(&self, selection: &Selection) -> Result<Vec<Waiting>, StoreError>;
+
+    /// How many waiting recipients a selection picks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn queue_count(&self, selection: &Selection) -> Result<usize, StoreError>;
+
+    /// How the rules judged the recipients of a message when it came in; `None` where
+    /// that is no longer kept.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn message_verdicts(
+        &self,
+        id: MessageId,
+    ) -> Result<Option<Vec<RecordedVerdict>>, StoreError>;
 
     /// Does something to waiting recipients. Who did it and why is kept in the journal.
     /// With a `count`, it is done in one step to exactly so many, or not at all. About

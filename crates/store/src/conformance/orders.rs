@@ -276,6 +276,9 @@ pub(crate) async fn mail_that_is_judged_anew_goes_by_its_new_verdict(store: &Sto
     let judgements = judgements(store, &ends).await;
     let waiting = store.inspect.queue_pick(&Selection::All).await.unwrap();
     assert_eq!(waiting.len(), 5);
+    assert_eq!(store.inspect.queue_count(&Selection::All).await.unwrap(), 5);
+    let verdicts = store.inspect.message_verdicts(id).await.unwrap().unwrap();
+    assert_eq!(verdicts.iter().map(|verdict| verdict.recipients.len()).sum::<usize>(), 5);
     assert_eq!(waiting.first().map(|one| one.demands.clone()), Some(vec![s::require()]));
     let count = Some(5);
     let order = Order::Reevaluate(judgements);

@@ -20,8 +20,8 @@ use crate::{
     queue::search_key,
     traits::Inspect,
     view::{
-        Author, Counts, MessageStory, Pruned, QuarantineEntry, QueueEntry, Retention, Search,
-        Selection, Waiting,
+        Author, Counts, MessageStory, Pruned, QuarantineEntry, QueueEntry, RecordedVerdict,
+        Retention, Search, Selection, Waiting,
     },
 };
 
@@ -43,6 +43,27 @@ impl Inspect for Embedded {
 
     async fn queue_pick(&self, selection: &Selection) -> Result<Vec<Waiting>, StoreError> {
         self.pick_waiting(selection).await
+    }
+
+    async fn queue_count(&self, selection: &Selection) -> Result<usize, StoreError> {
+        self.count_waiting(selection).await
+    }
+
+    async fn message_verdicts(
+        &self,
+        id: MessageId,
+    ) -> Result<Option<Vec<RecordedVerdict>>, StoreError> {
+        self.core
+            .read(move |connection| {
+                let json: Option<String> = connection
+                    .prepare_cached("SELECT json FROM message WHERE id = ?1")?
+                    .query_row([rows::blob(id.ulid())], |row| row.get(0))
+                    .optional()?;
+                let Some(json) = json else { return Ok(None) };
+                let record: MessageRecord = serde_json::from_str(&json)?;
+                Ok(Some(record.verdicts))
+            })
+            .await
     }
 
     async fn queue_order(

@@ -235,6 +235,18 @@ impl Embedded {
         Ok(())
     }
 
+    /// How many recipients a selection picks.
+    pub(super) async fn count_waiting(&self, selection: &Selection) -> Result<usize, StoreError> {
+        let (selection, core) = (selection.clone(), Arc::clone(&self.core));
+        let in_hand = self.in_hand().await;
+        self.core
+            .read(move |connection| {
+                let picked = select(connection, &core, &selection, &in_hand)?;
+                Ok(picked.iter().map(|(_, entries)| entries.len()).sum())
+            })
+            .await
+    }
+
     /// What a selection picks, with all that a new verdict needs to know.
     pub(super) async fn pick_waiting(
         &self,

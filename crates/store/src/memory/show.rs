@@ -20,7 +20,8 @@ use crate::{
     traits::{Inspect, Journal, Settings, SettingsError},
     view::{
         Author, Committed, Counts, Event, EventKind, MessageStory, Pruned, QuarantineEntry,
-        QueueEntry, Retention, Revision, Search, Selection, StoredRevision, Waiting,
+        QueueEntry, RecordedVerdict, Retention, Revision, Search, Selection, StoredRevision,
+        Waiting,
     },
 };
 
@@ -47,6 +48,18 @@ impl Inspect for Memory {
             Some(Waiting::of(message, &copy.record, recipient))
         });
         Ok(picked.collect())
+    }
+
+    async fn queue_count(&self, selection: &Selection) -> Result<usize, StoreError> {
+        let (now, entries) = (self.now(), self.state().entries());
+        Ok(entries.iter().filter(|(_, entry)| selection.takes(entry, now)).count())
+    }
+
+    async fn message_verdicts(
+        &self,
+        id: MessageId,
+    ) -> Result<Option<Vec<RecordedVerdict>>, StoreError> {
+        Ok(self.state().messages.get(&id).map(|stored| stored.verdicts.clone()))
     }
 
     async fn queue_order(

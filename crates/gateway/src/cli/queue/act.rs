@@ -67,7 +67,7 @@ pub(super) async fn needs_count(
     if count.is_some() || !chosen.is_filter() {
         return Ok(());
     }
-    let there = store.queue_pick(selection).await.map_err(store::failed)?.len();
+    let there = store.queue_count(selection).await.map_err(store::failed)?;
     if there == 0 {
         return Err(Trouble::Failed("nothing in the queue matches".to_owned()));
     }
