@@ -23,7 +23,7 @@ use crate::settings::{DeliverySettings, PrivateAddresses};
 const MOST_HOSTS: usize = 20;
 /// The most addresses of one host that one attempt goes to, so that a host with
 /// many never hides the next one (row I07).
-pub(crate) const MOST_ADDRESSES: usize = 4;
+const MOST_ADDRESSES: usize = 4;
 
 /// How to find a lane's hosts, or why there are none.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -264,7 +264,7 @@ pub(crate) fn listens_everywhere(port: u16, settings: &DeliverySettings) -> bool
 
 /// Why an address is not connected to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Barred {
+enum Barred {
     /// It is private and this is no route.
     Private,
     /// We listen there.
@@ -272,7 +272,7 @@ pub(crate) enum Barred {
 }
 
 /// Whether an address of a host may be connected to.
-pub(crate) fn may_reach(
+fn may_reach(
     address: SocketAddr,
     hop: &NextHop,
     settings: &DeliverySettings,
@@ -324,7 +324,7 @@ pub(crate) fn is_private(ip: IpAddr) -> bool {
 }
 
 /// The stage at which a host fails for want of an address.
-pub(crate) const LOOKUP: Stage = Stage::Dns;
+const LOOKUP: Stage = Stage::Dns;
 
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@ use std::{
 
 use gatepost_net::tls::Connector;
 use gatepost_policy::{
-    evidence::Attempt,
+    evidence::{Attempt, Stage},
     snapshot::Snapshot,
     tls::{NextHop, Requirement},
 };
@@ -308,6 +308,10 @@ impl Engine {
     ) -> Lesson {
         let now = self.parts.clock.now();
         let about_hosts = backoff::is_about_hosts(attempt);
+        let spoken_to = attempt.tries.iter().any(|one| one.stage >= Stage::Mail);
+        if !about_hosts && !spoken_to {
+            return Lesson::Nothing;
+        }
         if let Some(staff) = self.payroll().lanes.get_mut(lane)
             && let Some(lesson) = staff.learn(about_hosts, began, now)
         {

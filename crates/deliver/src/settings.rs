@@ -107,6 +107,6 @@ pub struct DeliverySettings {
     pub own_listeners: Vec<SocketAddr>,
 }
 
-/// How long a connection waits for the next message to the same destination with
-/// the same demands before it is closed.
+/// How long a worker stays with a lane that has no mail, while its session waits in the
+/// pool: mail that comes meanwhile needs no new look-up.
 pub(crate) const LINGER: Duration = Duration::from_secs(2);

@@ -33,6 +33,9 @@ const UNSETTLED: usize = 8;
 /// How long what DNS said, and a session that was opened by it, is used.
 const OUTLOOK: Duration = Duration::from_secs(60);
 
+/// In milliseconds.
+const AS_GOOD_AS_OWN: i64 = 60_000;
+
 /// How long a lane is left alone after the store could hand nothing out.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -141,9 +144,17 @@ fn held_back(engine: &Engine, terms: &Terms, claim: &Claim) -> Option<Held> {
     let lifetime = terms.settings.lifetime;
     let ends = [true, false].map(|for_tls| lifetime.end(copy.accepted_at, for_tls));
     let asked = copy.recipients.iter().filter_map(|recipient| recipient.asked);
-    let asked = asked.chain(ends.into_iter().filter(|end| *end <= now)).max();
+    let asked = asked.chain(wish_at_end(ends, now)).max();
     let waiting = Waiting { is_new: copy.attempts == 0, asked };
     engine.backoff.holds(&copy.lane, now, waiting)
+}
+
+/// When the last attempt of a message that has reached an end of its lifetime was due,
+/// less the time within which a probe of its lane is as good as its own: a backlog
+/// that ends together costs a probe a minute.
+fn wish_at_end(ends: [Timestamp; 2], now: Timestamp) -> Option<Timestamp> {
+    let reached = ends.into_iter().filter(|end| *end <= now).max()?;
+    Some(Timestamp::from_millis(reached.millis().saturating_sub(AS_GOOD_AS_OWN)))
 }
 
 async fn next(engine: &Engine, lane: &Lane) -> Option<Claim> {
@@ -420,4 +431,21 @@ async fn write_down(engine: &Arc<Engine>, settlement: Settlement, unsettled: &Ar
         }
         drop(permit);
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1_000)
+    }
+
+    #[test]
+    fn c23_at_its_end_a_message_wants_a_probe_that_is_a_minute_old_at_most() {
+        let ends = [at(1_000), at(5_000)];
+        assert_eq!(wish_at_end(ends, at(999)), None);
+        assert_eq!(wish_at_end(ends, at(1_000)), Some(at(940)));
+        assert_eq!(wish_at_end(ends, at(6_000)), Some(at(4_940)), "the later end");
+    }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     claim::{Lane, QueuedRecipient},
     clock::Clock,
-    message::{Closed, Fate, NewMessage, NewRecipient, Verdict},
+    message::{Closed, Fate, NewCopy, NewMessage, NewQuarantined, NewRecipient, Verdict},
     view::RecordedVerdict,
 };
 
@@ -32,6 +32,38 @@ pub(crate) struct CopyRecord {
 }
 
 impl CopyRecord {
+    /// The record of a copy that is accepted at `accepted_at`, and its recipients.
+    pub(crate) fn of_copy(copy: NewCopy, accepted_at: Timestamp) -> (Self, Vec<NewRecipient>) {
+        let NewCopy { recipients, direction, domain, demands, edits, matched, rule: _, fate } =
+            copy;
+        let revision = None;
+        let record =
+            Self { direction, domain, demands, edits, matched, fate, accepted_at, revision };
+        (record, recipients)
+    }
+
+    /// The record of a quarantined copy, were it released, and the rest of it.
+    pub(crate) fn of_quarantined(
+        group: NewQuarantined,
+        accepted_at: Timestamp,
+    ) -> (Self, Quarantining) {
+        let NewQuarantined {
+            recipients,
+            direction,
+            domain,
+            demands,
+            edits,
+            matched,
+            rule,
+            company,
+            expires,
+        } = group;
+        let (fate, revision) = (Fate::Deliver, None);
+        let record =
+            Self { direction, domain, demands, edits, matched, fate, accepted_at, revision };
+        (record, Quarantining { recipients, rule, company, expires })
+    }
+
     /// The lane that it travels in.
     pub(crate) fn lane(&self) -> Lane {
         let fingerprint = match &self.fate {
@@ -42,6 +74,14 @@ impl CopyRecord {
         };
         Lane { direction: self.direction, domain: self.domain.clone(), fingerprint }
     }
+}
+
+/// Who is quarantined, by what rule and until when.
+pub(crate) struct Quarantining {
+    pub(crate) recipients: Vec<NewRecipient>,
+    pub(crate) rule: String,
+    pub(crate) company: bool,
+    pub(crate) expires: Timestamp,
 }
 
 /// A recipient that begins to wait.

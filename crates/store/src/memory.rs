@@ -27,8 +27,8 @@ use crate::{
     claim::{CopyKey, Lane, QueuedMessage, QueuedRecipient, TakeBack},
     clock::Clock,
     error::Unhealthy,
-    intake::{self, CopyRecord},
-    message::{Fate, NewCopy, NewMessage, NewQuarantined, NewRecipient},
+    intake::{self, CopyRecord, Quarantining},
+    message::{NewMessage, NewRecipient},
     queue::Evidence,
     view::{Author, Event, RecordedVerdict, Revision, StoredRevision},
 };
@@ -163,47 +163,15 @@ impl State {
         let mut ids = intake::EntryIds::new(clock);
         let mut mint = || ids.mint(clock);
         for (number, copy) in copies.into_iter().enumerate() {
-            let NewCopy { recipients, direction, domain, demands, edits, matched, rule: _, fate } =
-                copy;
+            let (record, recipients) = CopyRecord::of_copy(copy, received_at);
             let key = CopyKey { message: id, number: u32::try_from(number).unwrap_or(u32::MAX) };
-            let accepted_at = received_at;
-            let record = CopyRecord {
-                direction,
-                domain,
-                demands,
-                edits,
-                matched,
-                fate,
-                accepted_at,
-                revision: None,
-            };
             let recipients =
                 recipients.into_iter().map(|r| intake::queued(r, mint(), received_at)).collect();
             self.insert(key, record, recipients);
         }
         for group in quarantined {
-            let NewQuarantined {
-                recipients,
-                direction,
-                domain,
-                demands,
-                edits,
-                matched,
-                rule,
-                company,
-                expires,
-            } = group;
-            let (fate, accepted_at) = (Fate::Deliver, received_at);
-            let record = CopyRecord {
-                direction,
-                domain,
-                demands,
-                edits,
-                matched,
-                fate,
-                accepted_at,
-                revision: None,
-            };
+            let (record, quarantining) = CopyRecord::of_quarantined(group, received_at);
+            let Quarantining { recipients, rule, company, expires } = quarantining;
             for recipient in recipients {
                 let (record, rule, since) = (record.clone(), rule.clone(), received_at);
                 let held =

@@ -14,8 +14,8 @@ use crate::{
     claim::{CopyKey, QueuedMessage, QueuedRecipient},
     clock::Clock,
     error::StoreError,
-    intake::{CopyRecord, EntryIds, queued, verdicts},
-    message::{Fate, NewCopy, NewMessage, NewQuarantined},
+    intake::{CopyRecord, EntryIds, Quarantining, queued, verdicts},
+    message::{NewCopy, NewMessage, NewQuarantined},
     queue,
     segment::Header,
 };
@@ -199,18 +199,7 @@ impl PreparedCopy {
         at: Timestamp,
         mint: &mut impl FnMut() -> EntryId,
     ) -> Result<Self, StoreError> {
-        let NewCopy { recipients, direction, domain, demands, edits, matched, rule: _, fate } =
-            copy;
-        let record = CopyRecord {
-            direction,
-            domain,
-            demands,
-            edits,
-            matched,
-            fate,
-            accepted_at: at,
-            revision: None,
-        };
+        let (record, recipients) = CopyRecord::of_copy(copy, at);
         let recipients: Vec<_> =
             recipients.into_iter().map(|recipient| queued(recipient, mint(), at)).collect();
         let due = queue::due(&recipients).unwrap_or(at);
@@ -229,29 +218,9 @@ impl PreparedQuarantine {
         at: Timestamp,
         mint: &mut impl FnMut() -> EntryId,
     ) -> Result<Vec<Self>, StoreError> {
-        let NewQuarantined {
-            recipients,
-            direction,
-            domain,
-            demands,
-            edits,
-            matched,
-            rule,
-            company,
-            expires,
-        } = group;
-        let key = domain.key();
-        let fate = Fate::Deliver;
-        let record = CopyRecord {
-            direction,
-            domain,
-            demands,
-            edits,
-            matched,
-            fate,
-            accepted_at: at,
-            revision: None,
-        };
+        let (record, quarantining) = CopyRecord::of_quarantined(group, at);
+        let Quarantining { recipients, rule, company, expires } = quarantining;
+        let key = record.domain.key();
         let json = serde_json::to_string(&record)?;
         recipients
             .into_iter()
