@@ -1,0 +1,196 @@
+/**
+ * The draft: what an administrator changed and has not published yet.
+ *
+ * It lives in the browser, in the tab's own storage, and survives a reload; nothing
+ * of it reaches the gateway before *Publish*. Every screen edits the same one.
+ *
+ * What always holds: `document` differs from `original` exactly by what the person
+ * did; undo and redo step through whole edits; a policy that somebody else published
+ * never replaces a draft with changes in it by itself.
+ */
+
+import { changesOf, type Change } from './changes'
+import { adopt, same, wire, type KnownIds } from './document'
+import { rebase, type Choices, type Conflict } from './rebase'
+import type { PolicyDocument } from './types'
+
+/** One step back or forth. */
+interface Step {
+  /** What was done, for *Undo: …*. */
+  label: string
+  document: PolicyDocument
+}
+
+export interface Draft {
+  /** The revision that the draft began on. */
+  base: number
+  /** What that revision says. */
+  original: PolicyDocument
+  /** What it would say after publishing. */
+  document: PolicyDocument
+  past: Step[]
+  future: Step[]
+  /** The newest revision that is known of, where it is not `base`: somebody published meanwhile. */
+  newer: number | null
+  /** False where the browser could not keep the draft: a reload would lose it. */
+  kept: boolean
+}
+
+/** Where a draft is kept: `sessionStorage`, or anything like it. */
+export type Keep = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>
+
+export interface DraftStore {
+  /** The draft; `null` until the policy was received. */
+  get(): Draft | null
+  /** Calls back after every change, until the function that it gives is called. */
+  subscribe(listener: () => void): () => void
+  /** Takes what the gateway says now: replaces a draft without changes, else only notes that it is newer. */
+  receive(revision: number, document: unknown, ids?: KnownIds): void
+  /** Does one edit. An edit that changes nothing makes no step. */
+  edit(label: string, change: (document: PolicyDocument) => PolicyDocument): void
+  undo(): void
+  redo(): void
+  /** Throws every change away. */
+  discard(): void
+  /** What published now is the base; the draft has no changes any more. */
+  published(revision: number): void
+  /** Somebody else published this revision. */
+  noticed(revision: number): void
+  /** Carries the draft over to what holds now. Conflicts without a choice stop it: then nothing changes. */
+  rebaseOnto(revision: number, document: unknown, choices: Choices, ids?: KnownIds): Conflict[]
+  /** Forgets everything, for signing out. */
+  forget(): void
+}
+
+const STEPS = 100
+const PLACE = 'gatepost.draft'
+
+interface Kept {
+  base: number
+  original: PolicyDocument
+  document: PolicyDocument
+}
+
+function readKept(keep: Keep | null): Kept | null {
+  try {
+    const kept = JSON.parse(keep?.getItem(PLACE) ?? 'null') as Kept | null
+    const whole =
+      typeof kept?.base === 'number' && Array.isArray(kept.document?.rule) && Array.isArray(kept.original?.rule)
+    return whole ? kept : null
+  } catch {
+    return null
+  }
+}
+
+function fresh(base: number, original: PolicyDocument): Draft {
+  return { base, original, document: original, past: [], future: [], newer: null, kept: true }
+}
+
+/** Makes a draft store over a place to keep it; `null`: nowhere. */
+export function createDraftStore(keep: Keep | null): DraftStore {
+  let draft: Draft | null = null
+  let restored = readKept(keep)
+  const listeners = new Set<() => void>()
+
+  function set(next: Draft | null): void {
+    draft = next && { ...next, kept: save(keep, next) }
+    for (const listener of listeners) listener()
+  }
+
+  function receive(revision: number, received: unknown, ids?: KnownIds): void {
+    const current = draft ?? fromKept(restored)
+    restored = null
+    if (!current || !isChanged(current)) {
+      if (current?.base === revision && draft) return
+      set(fresh(revision, adopt(received, ids)))
+    } else if (current.base === revision) {
+      set({ ...current, newer: null })
+    } else {
+      set({ ...current, newer: revision })
+    }
+  }
+
+  function edit(label: string, change: (document: PolicyDocument) => PolicyDocument): void {
+    if (!draft) return
+    const document = change(draft.document)
+    if (document === draft.document) return
+    const past = [...draft.past, { label, document: draft.document }].slice(-STEPS)
+    set({ ...draft, document, past, future: [] })
+  }
+
+  function step(from: 'past' | 'future', to: 'past' | 'future'): void {
+    const last = draft?.[from].at(-1)
+    if (!draft || !last) return
+    const back = { label: last.label, document: draft.document }
+    set({ ...draft, document: last.document, [from]: draft[from].slice(0, -1), [to]: [...draft[to], back] })
+  }
+
+  function rebaseOnto(revision: number, received: unknown, choices: Choices, ids?: KnownIds): Conflict[] {
+    if (!draft) return []
+    const theirs = adopt(received, ids)
+    const merged = rebase(draft.original, draft.document, theirs, choices)
+    const open = merged.conflicts.filter((conflict) => choices[conflict.id] === undefined)
+    if (open.length > 0) return merged.conflicts
+    set({ ...fresh(revision, theirs), document: same(theirs, merged.document) ? theirs : merged.document })
+    return []
+  }
+
+  return {
+    get: () => draft,
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => {
+        listeners.delete(listener)
+      }
+    },
+    receive,
+    edit,
+    undo: () => step('past', 'future'),
+    redo: () => step('future', 'past'),
+    discard() {
+      if (draft) set(fresh(draft.base, draft.original))
+    },
+    published(revision) {
+      if (draft) set(fresh(revision, draft.document))
+    },
+    noticed(revision) {
+      if (draft && revision !== draft.base) set({ ...draft, newer: revision })
+    },
+    rebaseOnto,
+    forget() {
+      restored = null
+      keep?.removeItem(PLACE)
+      set(null)
+    },
+  }
+}
+
+function fromKept(kept: Kept | null): Draft | null {
+  return kept && { ...fresh(kept.base, kept.original), document: kept.document }
+}
+
+/** Whether publishing would change anything. */
+export function isChanged(draft: Draft): boolean {
+  return draft.document !== draft.original && !same(wire(draft.document), wire(draft.original))
+}
+
+/** Keeps a draft with changes, and nothing of one without. */
+function save(keep: Keep | null, draft: Draft): boolean {
+  try {
+    if (isChanged(draft)) {
+      const { base, original, document } = draft
+      keep?.setItem(PLACE, JSON.stringify({ base, original, document } satisfies Kept))
+    } else {
+      keep?.removeItem(PLACE)
+    }
+    return keep !== null || !isChanged(draft)
+  } catch {
+    // The storage is full or not allowed: the draft lives on in memory, and the bar says so.
+    return false
+  }
+}
+
+/** What the draft changes. */
+export function draftChanges(draft: Draft): Change[] {
+  return changesOf(draft.original, draft.document)
+}
