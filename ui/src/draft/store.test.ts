@@ -49,6 +49,35 @@ describe('a draft', () => {
     expect(draft(store).future).toEqual([])
   })
 
+  it('takes typing in one field as one step, until something else is done', () => {
+    const store = ready()
+    const type = (name: string) =>
+      store.edit('name', (document) => changeRule(document, '01TAG', { name }), 'name 01TAG')
+    type('A')
+    type('AB')
+    store.edit('one', (document) => deleteRule(document, '01BLOCK'))
+    type('ABC')
+    expect(draft(store).past.map((step) => step.label)).toEqual(['name', 'one', 'name'])
+    store.undo()
+    type('ABD')
+    expect(draft(store).past.map((step) => step.label)).toEqual(['name', 'one', 'name'])
+    store.undo()
+    store.undo()
+    store.undo()
+    expect(isChanged(draft(store))).toBe(false)
+  })
+
+  it('is written down when it is time, as it is then', () => {
+    const keep = storage()
+    const waiting: (() => void)[] = []
+    const store = createDraftStore(keep, (write) => waiting.push(write))
+    store.receive(7, received(), IDS)
+    store.edit('one', (document) => deleteRule(document, '01TAG'))
+    expect(keep.size()).toBe(0)
+    for (const write of waiting) write()
+    expect(keep.size()).toBe(1)
+  })
+
   it('survives a reload, with the names that its things had', () => {
     const keep = storage()
     const store = ready(keep)

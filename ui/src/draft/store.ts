@@ -10,7 +10,7 @@
  */
 
 import { changesOf, type Change } from './changes'
-import { adopt, same, wire, type KnownIds } from './document'
+import { adopt, same, type KnownIds } from './document'
 import { rebase, type Choices, type Conflict } from './rebase'
 import type { PolicyDocument } from './types'
 
@@ -19,6 +19,8 @@ interface Step {
   /** What was done, for *Undo: …*. */
   label: string
   document: PolicyDocument
+  /** What edits in a row must share to be one step; null: each is its own. */
+  merge: string | null
 }
 
 export interface Draft {
@@ -46,8 +48,11 @@ export interface DraftStore {
   subscribe(listener: () => void): () => void
   /** Takes what the gateway says now: replaces a draft without changes, else only notes that it is newer. */
   receive(revision: number, document: unknown, ids?: KnownIds): void
-  /** Does one edit. An edit that changes nothing makes no step. */
-  edit(label: string, change: (document: PolicyDocument) => PolicyDocument): void
+  /**
+   * Does one edit. An edit that changes nothing makes no step. Edits in a row that say
+   * the same `merge` (typing in one field) are one step.
+   */
+  edit(label: string, change: (document: PolicyDocument) => PolicyDocument, merge?: string): void
   undo(): void
   redo(): void
   /** Throws every change away. */
@@ -86,15 +91,31 @@ function fresh(base: number, original: PolicyDocument): Draft {
   return { base, original, document: original, past: [], future: [], newer: null, kept: true }
 }
 
+/** When the draft is written down: at once, or later by whoever runs what it is given. */
+export type Schedule = (write: () => void) => void
+
 /** Makes a draft store over a place to keep it; `null`: nowhere. */
-export function createDraftStore(keep: Keep | null): DraftStore {
+export function createDraftStore(keep: Keep | null, schedule: Schedule = (write) => write()): DraftStore {
   let draft: Draft | null = null
   let restored = readKept(keep)
   const listeners = new Set<() => void>()
 
-  function set(next: Draft | null): void {
-    draft = next && { ...next, kept: save(keep, next) }
+  function tell(): void {
     for (const listener of listeners) listener()
+  }
+
+  function set(next: Draft | null): void {
+    draft = next
+    schedule(write)
+    tell()
+  }
+
+  function write(): void {
+    if (!draft) return
+    const kept = save(keep, draft)
+    if (kept === draft.kept) return
+    draft = { ...draft, kept }
+    tell()
   }
 
   function receive(revision: number, received: unknown, ids?: KnownIds): void {
@@ -110,18 +131,21 @@ export function createDraftStore(keep: Keep | null): DraftStore {
     }
   }
 
-  function edit(label: string, change: (document: PolicyDocument) => PolicyDocument): void {
+  function edit(label: string, change: (document: PolicyDocument) => PolicyDocument, merge?: string): void {
     if (!draft) return
     const document = change(draft.document)
     if (document === draft.document) return
-    const past = [...draft.past, { label, document: draft.document }].slice(-STEPS)
+    const last = draft.past.at(-1)
+    const goesOn = merge !== undefined && last?.merge === merge && draft.future.length === 0
+    const step = { label, document: draft.document, merge: merge ?? null }
+    const past = goesOn ? draft.past : [...draft.past, step].slice(-STEPS)
     set({ ...draft, document, past, future: [] })
   }
 
   function step(from: 'past' | 'future', to: 'past' | 'future'): void {
     const last = draft?.[from].at(-1)
     if (!draft || !last) return
-    const back = { label: last.label, document: draft.document }
+    const back = { label: last.label, document: draft.document, merge: null }
     set({ ...draft, document: last.document, [from]: draft[from].slice(0, -1), [to]: [...draft[to], back] })
   }
 
@@ -171,7 +195,7 @@ function fromKept(kept: Kept | null): Draft | null {
 
 /** Whether publishing would change anything. */
 export function isChanged(draft: Draft): boolean {
-  return draft.document !== draft.original && !same(wire(draft.document), wire(draft.original))
+  return !same(draft.document, draft.original)
 }
 
 /** Keeps a draft with changes, and nothing of one without. */
