@@ -1,0 +1,27 @@
+// Der deutsche Katalog. Ein Schlüssel, der hier fehlt, lässt die Konsole nicht bauen.
+
+import type { Catalogue } from '../../lib/i18n'
+import access from './access'
+import account from './account'
+import changes from './changes'
+import common from './common'
+import data from './data'
+import draft from './draft'
+import evidence from './evidence'
+import history from './history'
+import nav from './nav'
+import overview from './overview'
+import quarantine from './quarantine'
+import queue from './queue'
+import reports from './reports'
+import routes from './routes'
+import rules from './rules'
+import session from './session'
+import setup from './setup'
+import simulator from './simulator'
+import system from './system'
+import tls from './tls'
+
+const de: Catalogue = { access, account, changes, common, data, draft, evidence, history, nav, overview, quarantine, queue, reports, routes, rules, session, setup, simulator, system, tls }
+
+export default de

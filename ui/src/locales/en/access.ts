@@ -1,0 +1,5 @@
+// Users, roles, tokens and sessions.
+const access = {
+}
+
+export default access

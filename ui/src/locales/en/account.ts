@@ -1,0 +1,5 @@
+// Your account.
+const account = {
+}
+
+export default account

@@ -1,0 +1,4 @@
+// Changes and the audit log.
+const changes = {}
+
+export default changes

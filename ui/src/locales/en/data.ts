@@ -1,0 +1,4 @@
+// Custom Rule Data.
+const data = {}
+
+export default data

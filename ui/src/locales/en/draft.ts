@@ -1,0 +1,4 @@
+// The draft and its bar.
+const draft = {}
+
+export default draft

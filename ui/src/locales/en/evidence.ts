@@ -1,0 +1,4 @@
+// Evidence.
+const evidence = {}
+
+export default evidence

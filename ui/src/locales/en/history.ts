@@ -1,0 +1,4 @@
+// Message history.
+const history = {}
+
+export default history

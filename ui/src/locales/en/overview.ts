@@ -1,0 +1,5 @@
+// Overview.
+const overview = {
+}
+
+export default overview

@@ -1,0 +1,4 @@
+// The queue.
+const queue = {}
+
+export default queue

@@ -1,0 +1,4 @@
+// The TLS report.
+const reports = {}
+
+export default reports

@@ -1,0 +1,5 @@
+// Domains and routes.
+const routes = {
+}
+
+export default routes

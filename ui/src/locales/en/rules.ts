@@ -1,0 +1,4 @@
+// Message Rules: the list and the editor.
+const rules = {}
+
+export default rules

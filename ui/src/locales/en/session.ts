@@ -1,0 +1,30 @@
+// Signing in, and signing in again.
+const session = {
+  title: 'Sign in',
+  name: 'User name',
+  password: 'Password',
+  signIn: 'Sign in',
+  intro: 'to {hostname}',
+  code: 'Code',
+  codeHint: 'Six digits from your authenticator app, or a recovery code.',
+  codeTitle: 'Second factor',
+  codeWrong: 'That code was not right. Codes change every 30 seconds, and each works once.',
+  verify: 'Confirm',
+  startOver: 'Sign in as somebody else',
+  wrong: 'Name or password is wrong.',
+  locked: 'Too many failed attempts. Wait {time}, then try again.',
+  nameMissing: 'Enter your user name.',
+  passwordMissing: 'Enter your password.',
+  codeMissing: 'Enter the code.',
+  oidc: 'Sign in with {name}',
+  or: 'or',
+  oidcFailed: 'Signing in with {name} did not work. {detail}',
+  expiredTitle: 'Your session has ended',
+  expiredText: 'Sign in again to go on. What you typed is still here.',
+  leave: 'Leave, and lose what is not saved',
+  other: 'You are now signed in as {name}. The page was loaded anew.',
+  forgot: 'An administrator can set a new password: {command}',
+  setupNeeded: 'This gateway has no owner yet. Open the one-time link that it printed when it started.',
+}
+
+export default session

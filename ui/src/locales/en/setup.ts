@@ -1,0 +1,5 @@
+// First run.
+const setup = {
+}
+
+export default setup

@@ -1,0 +1,4 @@
+// The simulator.
+const simulator = {}
+
+export default simulator

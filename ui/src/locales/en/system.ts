@@ -1,0 +1,5 @@
+// System.
+const system = {
+}
+
+export default system

@@ -1,0 +1,4 @@
+// TLS, Enforce for a list, Partner check.
+const tls = {}
+
+export default tls
