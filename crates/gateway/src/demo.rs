@@ -18,7 +18,7 @@ use std::time::Duration;
 use gatepost_net::listen::{Listener, ServerTls};
 use gatepost_policy::document::PolicyDocument;
 use gatepost_policy::evidence::Attempt;
-use gatepost_store::{Inspect, Search, Settings, SystemClock};
+use gatepost_store::{Author, Inspect, Search, Settings, SystemClock};
 use gatepost_wire::address::Mailbox;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -241,7 +241,7 @@ async fn start_gateway(folder: &Path, resolver: SocketAddr, port: u16) -> Result
     let document = policy.document.completed(gateway.store().profile());
     let committed = gateway
         .store()
-        .commit(None, &document, "gatepost demo", Some("the policy of the guide"))
+        .commit(None, &document, &Author::new("gatepost demo", Some("the policy of the guide")))
         .await;
     let committed = committed.map_err(|why| Broken::at("the policy cannot be applied", &why))?;
     gateway.wait_for_revision(committed.revision).await;

@@ -14,10 +14,14 @@ use gatepost_policy::{
 use gatepost_wire::timestamp::Timestamp;
 
 use crate::{
-    Clock as _, Closed, Dispatch, Enqueue, EntryState, Event, EventKind, Fate, Inspect, Journal,
-    ManualClock, NewCopy, NewMessage, Retention, Search, Selection, Settings, SettingsError,
-    Verdict, samples as s,
+    Author, Clock as _, Closed, Dispatch, Enqueue, EntryState, Event, EventKind, Fate, Inspect,
+    Journal, ManualClock, NewCopy, NewMessage, Retention, Search, Selection, Settings,
+    SettingsError, Verdict, samples as s,
 };
+
+fn root() -> Author {
+    Author::new("root", None)
+}
 
 /// A store under test, by its traits.
 pub(crate) struct Store {
@@ -95,6 +99,7 @@ macro_rules! conformance {
                 the_same_policy_makes_no_new_revision
                 a_policy_based_on_an_older_revision_is_a_conflict
                 a_new_revision_wakes_who_waits_for_it
+                going_back_makes_a_new_revision_of_the_old_policy
                 events_are_kept_in_order
             }
             crate::conformance::stamp! { $make => orders::
@@ -246,7 +251,7 @@ async fn attempts_within_one_moment_are_all_kept(store: &Store) {
     for _ in 0..3 {
         let claim = store.claim("partner.example").await;
         store.dispatch.settle(claim.settle(|r| s::deferred(id, r, store.now()))).await.unwrap();
-        store.inspect.retry(&Selection::All, "root", None).await.unwrap();
+        store.inspect.retry(&Selection::All, &root()).await.unwrap();
     }
     let all = store.inspect.messages_search(&Search::default()).await.unwrap();
     assert_eq!(all.len(), 3);
@@ -262,7 +267,7 @@ async fn recipients_of_one_copy_are_due_each_at_its_own_time(store: &Store) {
     let queue = store.inspect.queue_list().await.unwrap();
     let first = queue.iter().find(|entry| entry.recipient == "a@partner.example").unwrap().id;
     let picked = Selection::Ids(vec![first.ulid()]);
-    assert_eq!(store.inspect.retry(&picked, "root", None).await.unwrap(), 1);
+    assert_eq!(store.inspect.retry(&picked, &root()).await.unwrap(), 1);
     let claim = store.claim("partner.example").await;
     let due: Vec<_> = claim.copy().recipients.iter().map(|r| r.entry).collect();
     assert_eq!(due, [first]);
@@ -283,15 +288,18 @@ async fn a_retry_makes_due_what_it_picks(store: &Store) {
     }
     assert!(store.dispatch.ready(store.now()).is_empty());
     let by_domain = Selection::Domain("ONE.example".into());
-    assert_eq!(store.inspect.retry(&by_domain, "root", Some("they are back")).await.unwrap(), 1);
+    assert_eq!(
+        store.inspect.retry(&by_domain, &Author::new("root", Some("they are back"))).await.unwrap(),
+        1
+    );
     let ready = store.dispatch.ready(store.now());
     assert_eq!(ready.iter().map(|r| r.lane.clone()).collect::<Vec<_>>(), [s::lane("one.example")]);
     let by_message = Selection::Ids(ids.last().map(|id| id.ulid()).into_iter().collect());
-    assert_eq!(store.inspect.retry(&by_message, "root", None).await.unwrap(), 1);
+    assert_eq!(store.inspect.retry(&by_message, &root()).await.unwrap(), 1);
     assert_eq!(store.dispatch.ready(store.now()).len(), 2);
     let unknown = Selection::Ids(vec![store.enqueue.mint().ulid()]);
-    assert_eq!(store.inspect.retry(&unknown, "root", None).await.unwrap(), 0);
-    assert_eq!(store.inspect.retry(&Selection::All, "root", None).await.unwrap(), 2);
+    assert_eq!(store.inspect.retry(&unknown, &root()).await.unwrap(), 0);
+    assert_eq!(store.inspect.retry(&Selection::All, &root()).await.unwrap(), 2);
     let events = store.journal.events(None).await.unwrap();
     let author = events.first().and_then(|event| event.author.clone()).unwrap();
     assert_eq!((author.by.as_str(), author.reason.as_deref()), ("root", Some("they are back")));
@@ -300,7 +308,7 @@ async fn a_retry_makes_due_what_it_picks(store: &Store) {
 async fn a_retry_during_an_attempt_takes_effect_when_it_ends(store: &Store) {
     let id = store.send("anna@partner.example").await;
     let claim = store.claim("partner.example").await;
-    assert_eq!(store.inspect.retry(&Selection::All, "root", None).await.unwrap(), 1);
+    assert_eq!(store.inspect.retry(&Selection::All, &root()).await.unwrap(), 1);
     assert!(store.dispatch.ready(store.now()).is_empty());
     store.dispatch.settle(claim.settle(|r| s::deferred(id, r, store.now()))).await.unwrap();
     assert_eq!(store.dispatch.next_due(Timestamp::from_millis(0)), Some(store.now()));
@@ -352,7 +360,7 @@ async fn a_body_is_kept_while_somebody_needs_it(store: &Store) {
     store.dispatch.settle(settlement).await.unwrap();
     let kept = store.inspect.message_bytes(id).await.unwrap().unwrap();
     assert_eq!(kept.read_all().await.unwrap(), b"Subject: x\r\n\r\nhello\r\n");
-    store.inspect.quarantine_delete(&Selection::All, "root", None).await.unwrap();
+    store.inspect.quarantine_delete(&Selection::All, &root()).await.unwrap();
     assert!(store.inspect.message_bytes(id).await.unwrap().is_none());
 }
 
@@ -384,8 +392,11 @@ async fn released_mail_is_due_now_with_the_level_that_the_rules_gave(store: &Sto
     store.clock.advance(Duration::from_secs(60));
     let picked = Selection::Ids(vec![entry.id.ulid()]);
     let by = "root";
-    assert_eq!(store.inspect.quarantine_release(&picked, by, Some("fine")).await.unwrap(), 1);
-    assert_eq!(store.inspect.quarantine_release(&picked, by, None).await.unwrap(), 0);
+    assert_eq!(
+        store.inspect.quarantine_release(&picked, &Author::new(by, Some("fine"))).await.unwrap(),
+        1
+    );
+    assert_eq!(store.inspect.quarantine_release(&picked, &Author::new(by, None)).await.unwrap(), 0);
     let claim = store.claim("partner.example").await;
     assert_eq!(claim.copy().demands, [s::require()]);
     assert_eq!(claim.copy().accepted_at, store.now());
@@ -394,7 +405,10 @@ async fn released_mail_is_due_now_with_the_level_that_the_rules_gave(store: &Sto
     assert_eq!(body, b"Subject: x\r\n\r\nhello\r\n");
     assert_eq!(store.inspect.quarantine_find(id.ulid()).await.unwrap().len(), 1);
     let by_message = Selection::Ids(vec![id.ulid()]);
-    assert_eq!(store.inspect.quarantine_release(&by_message, by, None).await.unwrap(), 1);
+    assert_eq!(
+        store.inspect.quarantine_release(&by_message, &Author::new(by, None)).await.unwrap(),
+        1
+    );
     assert!(store.inspect.quarantine_list().await.unwrap().is_empty());
     assert_eq!(store.inspect.queue_find(id.ulid()).await.unwrap().len(), 2);
 }
@@ -403,7 +417,10 @@ async fn deleted_quarantine_is_gone(store: &Store) {
     let quarantined = vec![s::quarantined(&["a@partner.example"], store.now())];
     let id = store.put(NewMessage { quarantined, ..store.message() }).await;
     let picked = Selection::Domain("partner.example".into());
-    assert_eq!(store.inspect.quarantine_delete(&picked, "root", Some("spam")).await.unwrap(), 1);
+    assert_eq!(
+        store.inspect.quarantine_delete(&picked, &Author::new("root", Some("spam"))).await.unwrap(),
+        1
+    );
     assert!(store.inspect.quarantine_list().await.unwrap().is_empty());
     let story = store.inspect.message_show(id).await.unwrap().unwrap();
     assert_eq!(story.events.first().map(|e| e.what.as_str()), Some("quarantine.delete"));
@@ -487,7 +504,7 @@ async fn what_waits_outlives_its_retention(store: &Store) {
     let expires = store.now().plus(day);
     let quarantined = vec![s::quarantined(&["c@three.example"], expires)];
     let held = store.put(NewMessage { quarantined, ..store.message() }).await;
-    store.inspect.retry(&Selection::All, "root", None).await.unwrap();
+    store.inspect.retry(&Selection::All, &root()).await.unwrap();
     store.clock.advance(3 * day);
     let keep = Retention { history: 2 * day, evidence: 4 * day };
     let pruned = store.inspect.prune(store.now(), keep).await.unwrap();
@@ -513,12 +530,15 @@ async fn the_same_policy_makes_no_new_revision(store: &Store) {
     assert_eq!(store.settings.head(), 1);
     let first = store.settings.load(1).await.unwrap().unwrap();
     assert_eq!(first.document, PolicyDocument::initial(store.settings.profile()));
-    let done = store.settings.commit(None, &first.document, "root", None).await.unwrap();
+    let done = store.settings.commit(None, &first.document, &root()).await.unwrap();
     assert_eq!((done.revision, done.changed), (1, false));
-    let done =
-        store.settings.commit(Some(1), &policy("a.example"), "root", Some("new")).await.unwrap();
+    let done = store
+        .settings
+        .commit(Some(1), &policy("a.example"), &Author::new("root", Some("new")))
+        .await
+        .unwrap();
     assert_eq!((done.revision, done.changed, store.settings.head()), (2, true, 2));
-    let done = store.settings.commit(None, &policy("a.example"), "root", None).await.unwrap();
+    let done = store.settings.commit(None, &policy("a.example"), &root()).await.unwrap();
     assert_eq!((done.revision, done.changed), (2, false));
     assert_eq!(store.settings.load(2).await.unwrap().unwrap().document, policy("a.example"));
     let history = store.settings.history().await.unwrap();
@@ -532,18 +552,31 @@ async fn the_same_policy_makes_no_new_revision(store: &Store) {
 }
 
 async fn a_policy_based_on_an_older_revision_is_a_conflict(store: &Store) {
-    store.settings.commit(Some(1), &policy("a.example"), "root", None).await.unwrap();
-    let error =
-        store.settings.commit(Some(1), &policy("b.example"), "root", None).await.unwrap_err();
+    store.settings.commit(Some(1), &policy("a.example"), &root()).await.unwrap();
+    let error = store.settings.commit(Some(1), &policy("b.example"), &root()).await.unwrap_err();
     assert!(matches!(error, SettingsError::Conflict { base: 1, head: 2 }), "{error}");
     assert_eq!(store.settings.head(), 2);
 }
 
+async fn going_back_makes_a_new_revision_of_the_old_policy(store: &Store) {
+    let settings = &store.settings;
+    settings.commit(None, &policy("a.example"), &root()).await.unwrap();
+    settings.commit(None, &policy("b.example"), &root()).await.unwrap();
+    let error = settings.rollback(Some(2), 2, &root()).await.unwrap_err();
+    assert!(matches!(error, SettingsError::Conflict { base: 2, head: 3 }), "{error}");
+    let error = settings.rollback(None, 9, &root()).await.unwrap_err();
+    assert!(matches!(error, SettingsError::NoSuchRevision(9)), "{error}");
+    let done = settings.rollback(Some(3), 2, &root()).await.unwrap();
+    assert_eq!((done.revision, done.changed), (4, true));
+    assert_eq!(settings.load(4).await.unwrap().unwrap().document, policy("a.example"));
+}
+
 async fn a_new_revision_wakes_who_waits_for_it(store: &Store) {
     let document = PolicyDocument::default();
+    let author = root();
     let (woken, done) = tokio::join!(
         store.settings.changed_revision(1),
-        store.settings.commit(None, &document, "root", None),
+        store.settings.commit(None, &document, &author),
     );
     assert_eq!(woken, done.unwrap().revision);
 }

@@ -55,6 +55,6 @@ pub use crate::{
     view::{
         Author, Committed, Counts, EntryState, Event, EventKind, Held, MessageStory, Pruned,
         QuarantineEntry, QueueEntry, RecordedVerdict, Retention, Revision, Search, Selection,
-        StoredRevision, Waiting,
+        StoredRevision, Via, Waiting,
     },
 };

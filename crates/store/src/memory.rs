@@ -87,8 +87,7 @@ struct Quarantined {
 impl Memory {
     /// A new store, with the policy of `profile` as revision 1.
     pub fn new(profile: Profile, clock: Arc<dyn Clock>) -> Self {
-        let author = Author { by: "gatepost".into(), reason: Some("a new store".into()) };
-        let Author { by, reason } = author;
+        let Author { by, reason, from: _, via: _ } = Author::gateway("a new store");
         let revision = Revision { revision: 1, at: clock.now(), by, reason };
         let first = StoredRevision { revision, document: PolicyDocument::initial(profile) };
         let state = State { revisions: vec![first], ..State::default() };

@@ -356,7 +356,7 @@ impl Orders {
         match &self.order {
             Order::Retry => ask(recipient, self.now),
             Order::Hold => {
-                let Author { by, reason } = self.author.clone();
+                let Author { by, reason, .. } = self.author.clone();
                 recipient.held = Some(HeldBy { by, at: self.now, reason });
             }
             Order::Release => {
@@ -428,7 +428,7 @@ pub(crate) fn carry_out(
         match what {
             Intended::Delete => {}
             Intended::Return => {
-                let Author { by, reason } = author;
+                let Author { by, reason, .. } = author;
                 let fate = Fate::Returned { by, reason };
                 carried.put(CopyRecord { fate, ..record.clone() }, given_up(recipient, at));
             }

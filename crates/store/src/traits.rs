@@ -162,13 +162,8 @@ pub trait Inspect: Send + Sync {
     ///
     /// # Errors
     /// When it cannot be written.
-    async fn retry(
-        &self,
-        selection: &Selection,
-        by: &str,
-        reason: Option<&str>,
-    ) -> Result<usize, StoreError> {
-        let acted = self.queue_order(selection, Order::Retry, &Author::new(by, reason), None).await;
+    async fn retry(&self, selection: &Selection, author: &Author) -> Result<usize, StoreError> {
+        let acted = self.queue_order(selection, Order::Retry, author, None).await;
         match acted {
             Ok(acted) => Ok(acted.done.len().saturating_add(acted.sending.len())),
             // Without a count there is none that is wrong.
@@ -215,8 +210,7 @@ pub trait Inspect: Send + Sync {
     async fn quarantine_release(
         &self,
         selection: &Selection,
-        by: &str,
-        reason: Option<&str>,
+        author: &Author,
     ) -> Result<usize, StoreError>;
 
     /// Deletes quarantined recipients; gives how many.
@@ -226,8 +220,7 @@ pub trait Inspect: Send + Sync {
     async fn quarantine_delete(
         &self,
         selection: &Selection,
-        by: &str,
-        reason: Option<&str>,
+        author: &Author,
     ) -> Result<usize, StoreError>;
 
     /// How much there is.
@@ -270,9 +263,24 @@ pub trait Settings: Send + Sync {
         &self,
         base: Option<u64>,
         document: &PolicyDocument,
-        by: &str,
-        reason: Option<&str>,
+        author: &Author,
     ) -> Result<Committed, SettingsError>;
+
+    /// Makes the document of an earlier revision the policy again, as a new revision.
+    ///
+    /// # Errors
+    /// [`SettingsError::NoSuchRevision`], and those of [`Settings::commit`].
+    async fn rollback(
+        &self,
+        base: Option<u64>,
+        to: u64,
+        author: &Author,
+    ) -> Result<Committed, SettingsError> {
+        let Some(StoredRevision { revision: _, document }) = self.load(to).await? else {
+            return Err(SettingsError::NoSuchRevision(to));
+        };
+        self.commit(base, &document, author).await
+    }
 
     /// The profile that the store was made with.
     fn profile(&self) -> Profile;
@@ -294,6 +302,9 @@ pub enum SettingsError {
         /// The revision that holds.
         head: u64,
     },
+    /// There is no such revision to go back to.
+    #[error("there is no revision {0} of the policy")]
+    NoSuchRevision(u64),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -274,19 +274,70 @@ impl Selection {
     }
 }
 
-/// Who does something, and why; kept in the journal.
+/// Who does something, and why; kept in the journal and in the audit log.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Author {
     /// The account, or the operating system's user.
     pub by: String,
     /// `--reason`.
     pub reason: Option<String>,
+    /// The address that it came from, where it came over a network.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// The way it came in.
+    #[serde(default)]
+    pub via: Via,
 }
 
 impl Author {
-    /// Somebody, and why.
+    /// Somebody at the command line, and why.
     pub fn new(by: &str, reason: Option<&str>) -> Self {
-        Self { by: by.to_owned(), reason: reason.map(ToOwned::to_owned) }
+        let (by, reason) = (by.to_owned(), reason.map(ToOwned::to_owned));
+        Self { by, reason, from: None, via: Via::Cli }
+    }
+
+    /// The gateway itself, and why.
+    pub fn gateway(reason: &str) -> Self {
+        Self { via: Via::System, ..Self::new("gatepost", Some(reason)) }
+    }
+
+    /// The same one, by another way and from an address.
+    #[must_use]
+    pub fn through(self, via: Via, from: Option<&str>) -> Self {
+        Self { via, from: from.map(ToOwned::to_owned), ..self }
+    }
+}
+
+/// The way in that somebody took.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Via {
+    /// The command line, on the gateway's machine.
+    #[default]
+    Cli,
+    /// The console, with a session.
+    Console,
+    /// The API, with a token.
+    Api,
+    /// The one-time link of the first start.
+    Setup,
+    /// SMTP AUTH.
+    Smtp,
+    /// Nobody: the gateway by itself.
+    System,
+}
+
+impl Via {
+    /// The word of the audit log.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Cli => "cli",
+            Self::Console => "console",
+            Self::Api => "api",
+            Self::Setup => "setup",
+            Self::Smtp => "smtp",
+            Self::System => "system",
+        }
     }
 }
 

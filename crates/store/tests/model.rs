@@ -142,19 +142,29 @@ impl Pair {
             Step::Retry { domain } => {
                 let selection =
                     domain.map_or(Selection::All, |d| Selection::Domain(DOMAINS[d].to_owned()));
-                let real = self.real.retry(&selection, "root", None).await.unwrap();
-                assert_eq!(real, self.model.retry(&selection, "root", None).await.unwrap());
+                let real = self.real.retry(&selection, &Author::new("root", None)).await.unwrap();
+                assert_eq!(
+                    real,
+                    self.model.retry(&selection, &Author::new("root", None)).await.unwrap()
+                );
             }
             Step::ReleaseQuarantine => {
                 let all = Selection::All;
-                let real = self.real.quarantine_release(&all, "root", None).await.unwrap();
-                let model = self.model.quarantine_release(&all, "root", None).await.unwrap();
+                let real =
+                    self.real.quarantine_release(&all, &Author::new("root", None)).await.unwrap();
+                let model =
+                    self.model.quarantine_release(&all, &Author::new("root", None)).await.unwrap();
                 assert_eq!(real, model);
             }
             Step::DeleteQuarantine { domain } => {
                 let picked = Selection::Domain(DOMAINS[domain].to_owned());
-                let real = self.real.quarantine_delete(&picked, "root", None).await.unwrap();
-                let model = self.model.quarantine_delete(&picked, "root", None).await.unwrap();
+                let real =
+                    self.real.quarantine_delete(&picked, &Author::new("root", None)).await.unwrap();
+                let model = self
+                    .model
+                    .quarantine_delete(&picked, &Author::new("root", None))
+                    .await
+                    .unwrap();
                 assert_eq!(real, model);
             }
             Step::Advance { seconds } => {

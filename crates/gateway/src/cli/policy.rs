@@ -6,8 +6,7 @@ use clap::Subcommand;
 use gatepost_policy::document::{Parsed, PolicyDocument, Profile, Spans};
 use gatepost_policy::rules::lint::Finding;
 use gatepost_policy::snapshot::Snapshot;
-use gatepost_store::embedded::Embedded;
-use gatepost_store::{Clock as _, Settings, SettingsError, SystemClock};
+use gatepost_store::{Author, Clock as _, Committed, Settings, SettingsError, SystemClock};
 
 use super::out::{Ink, colour, inked, one_line};
 use super::table::Table;
@@ -134,7 +133,8 @@ async fn apply(config: Option<&Path>, file: &Path, reason: Option<&str>) -> Done
     let config = super::load(config, UNCHANGED)?;
     let store = store::open(&config).await?;
     let snapshot = read_policy(&config, file, store.profile(), UNCHANGED)?;
-    commit(&store, None, &snapshot.document, reason).await?;
+    let author = Author::new(&user(), reason);
+    committed(store.commit(None, &snapshot.document, &author).await)?;
     let findings = snapshot.lint(SystemClock::new().now());
     Ok(report(&findings))
 }
@@ -142,25 +142,21 @@ async fn apply(config: Option<&Path>, file: &Path, reason: Option<&str>) -> Done
 async fn rollback(config: Option<&Path>, revision: u64, reason: Option<&str>) -> Done {
     let config = super::load(config, UNCHANGED)?;
     let store = store::open(&config).await?;
-    let old = store::revision(&store, revision).await?;
+    // for its answer where there is none
+    store::revision(&store, revision).await?;
     let default_reason = format!("back to revision {revision}");
-    commit(&store, None, &old.document, Some(reason.unwrap_or(&default_reason))).await?;
+    let author = Author::new(&user(), Some(reason.unwrap_or(&default_reason)));
+    committed(store.rollback(None, revision, &author).await)?;
     Ok(Status::Fine)
 }
 
-async fn commit(
-    store: &Embedded,
-    base: Option<u64>,
-    document: &PolicyDocument,
-    reason: Option<&str>,
-) -> Result<(), Trouble> {
-    let committed =
-        store.commit(base, document, &user(), reason).await.map_err(|why| match why {
-            SettingsError::Conflict { .. } => {
-                Trouble::Failed(format!("{why}; nothing was changed"))
-            }
-            SettingsError::Store(why) => store::failed(why),
-        })?;
+fn committed(done: Result<Committed, SettingsError>) -> Result<(), Trouble> {
+    let committed = done.map_err(|why| match why {
+        SettingsError::Conflict { .. } | SettingsError::NoSuchRevision(_) => {
+            Trouble::Failed(format!("{why}; nothing was changed"))
+        }
+        SettingsError::Store(why) => store::failed(why),
+    })?;
     if committed.changed {
         out::print(&format!("Revision {} holds now.\n", committed.revision));
     } else {

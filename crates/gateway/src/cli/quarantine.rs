@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 use gatepost_store::embedded::Embedded;
-use gatepost_store::{Inspect, QuarantineEntry, Selection};
+use gatepost_store::{Author, Inspect, QuarantineEntry, Selection};
 use gatepost_wire::address::Mailbox;
 use ulid::Ulid;
 
@@ -163,8 +163,10 @@ async fn release(config: Option<&Path>, selected: &Selected, reason: Option<&str
     let selection = selected.selection()?;
     let config = super::load(config, NOTHING)?;
     let store = store::open(&config).await?;
-    let count =
-        store.quarantine_release(&selection, &user(), reason).await.map_err(store::failed)?;
+    let count = store
+        .quarantine_release(&selection, &Author::new(&user(), reason))
+        .await
+        .map_err(store::failed)?;
     done(count, "released")
 }
 
@@ -200,7 +202,7 @@ async fn delete(config: Option<&Path>, arguments: Delete) -> Done {
         }
     }
     let count = store
-        .quarantine_delete(&selection, &user(), reason.as_deref())
+        .quarantine_delete(&selection, &Author::new(&user(), reason.as_deref()))
         .await
         .map_err(store::failed)?;
     done(count, "deleted")

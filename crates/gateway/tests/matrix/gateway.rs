@@ -10,7 +10,7 @@ use gatepost_net::tls::Connector;
 use gatepost_policy::document::PolicyDocument;
 use gatepost_policy::evidence::Attempt;
 use gatepost_store::embedded::{self, Embedded, Mode};
-use gatepost_store::{Inspect, ManualClock, Search, Settings};
+use gatepost_store::{Author, Inspect, ManualClock, Search, Settings};
 use gatepost_testkit::FakeDns;
 use gatepost_wire::address::DomainName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -60,7 +60,7 @@ impl Running {
         let parsed = parsed.unwrap_or_else(|problems| panic!("{problems:#?}"));
         let store = self.gateway.store();
         let document = parsed.document.completed(store.profile());
-        let committed = store.commit(None, &document, "the matrix", None).await;
+        let committed = store.commit(None, &document, &Author::new("the matrix", None)).await;
         let committed = committed.expect("the policy is stored");
         self.gateway.wait_for_revision(committed.revision).await;
     }

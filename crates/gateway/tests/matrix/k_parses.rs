@@ -362,7 +362,7 @@ async fn k06_every_report_parses_strictly_and_says_all_that_people_need() {
     let asked = " NOTIFY=SUCCESS ORCPT=rfc822;someone+2Bx@old.test";
     send(&world, "handed on", "", &[("b@relayed.test", asked)]).await;
     send(&world, "rejected", "", &[("no@try.test", ""), ("yes@try.test", "")]).await;
-    let author = Author { by: "root".to_owned(), reason: Some("wrong partner".to_owned()) };
+    let author = Author::new("root", Some("wrong partner"));
     let closed = Selection::Domain("closed.test".to_owned());
     let acted = world.store().queue_order(&closed, Order::Bounce, &author, Some(1)).await.unwrap();
     assert_eq!(acted.picked, 1);

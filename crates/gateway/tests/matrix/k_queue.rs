@@ -1,7 +1,7 @@
 //! Groups K and N, and what the decisions of the interface say about replies that are none.
 
 use gatepost_policy::evidence::{Ending, NoTls, Why};
-use gatepost_store::{Inspect, Selection};
+use gatepost_store::{Author, Inspect, Selection};
 use gatepost_testkit::{Answer, Banner, Ehlo, FakeMx};
 
 use crate::verdict::Verdict;
@@ -61,7 +61,7 @@ async fn k11_retry_sends_what_waits_for_a_domain_as_soon_as_its_tls_works() {
     }
     mx.set(FakeMx::default(), &world.ca);
     let selection = Selection::Domain("d.test".to_owned());
-    let count = world.store().retry(&selection, "the matrix", None).await.unwrap();
+    let count = world.store().retry(&selection, &Author::new("the matrix", None)).await.unwrap();
     assert_eq!(count, 2);
     for recipient in ["b@d.test", "c@d.test"] {
         world.attempt(recipient, 2).await.is_sent_tls();

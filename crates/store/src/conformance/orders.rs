@@ -258,7 +258,7 @@ async fn judgements(store: &Store, ends: &[(&str, JudgedEnd)]) -> HashMap<EntryI
 async fn change_policy(store: &Store, name: &str) {
     let text = format!("[[rule]]\nname = {name:?}\nfinal_action = \"delete\"\n");
     let document = PolicyDocument::parse_toml(&text, "policy.toml").unwrap().document;
-    store.settings.commit(None, &document, "ops", None).await.unwrap();
+    store.settings.commit(None, &document, &Author::new("ops", None)).await.unwrap();
 }
 
 pub(crate) async fn mail_that_is_judged_anew_goes_by_its_new_verdict(store: &Store) {

@@ -114,19 +114,17 @@ impl Inspect for Embedded {
     async fn quarantine_release(
         &self,
         selection: &Selection,
-        by: &str,
-        reason: Option<&str>,
+        author: &Author,
     ) -> Result<usize, StoreError> {
-        self.end_quarantine(selection, Fate::Released, Some(Author::new(by, reason))).await
+        self.end_quarantine(selection, Fate::Released, Some(author.clone())).await
     }
 
     async fn quarantine_delete(
         &self,
         selection: &Selection,
-        by: &str,
-        reason: Option<&str>,
+        author: &Author,
     ) -> Result<usize, StoreError> {
-        self.end_quarantine(selection, Fate::Deleted, Some(Author::new(by, reason))).await
+        self.end_quarantine(selection, Fate::Deleted, Some(author.clone())).await
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

@@ -204,7 +204,7 @@ fn migrate(connection: &mut Connection, profile: Profile, now: Timestamp) -> Res
 /// What a new store starts with: its profile, and the policy of that profile.
 fn begin(connection: &Connection, profile: Profile, now: Timestamp) -> Result<(), StoreError> {
     set_meta(connection, "profile", &serde_json::to_string(&profile)?)?;
-    let author = Author { by: "gatepost".into(), reason: Some("a new store".into()) };
+    let author = Author::gateway("a new store");
     settings::insert(connection, 1, &PolicyDocument::initial(profile), &author, now)
 }
 

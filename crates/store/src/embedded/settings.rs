@@ -58,11 +58,9 @@ impl Settings for Embedded {
         &self,
         base: Option<u64>,
         document: &PolicyDocument,
-        by: &str,
-        reason: Option<&str>,
+        author: &Author,
     ) -> Result<Committed, SettingsError> {
-        let author = Author::new(by, reason);
-        let document = document.clone();
+        let (author, document) = (author.clone(), document.clone());
         self.act(move |connection, core| {
             let head = head(connection)?;
             if let Some(base) = base
@@ -151,7 +149,7 @@ fn load(connection: &Connection, revision: u64) -> Result<Option<StoredRevision>
 }
 
 fn line(number: i64, at: i64, author: &str) -> Result<Revision, StoreError> {
-    let Author { by, reason } = serde_json::from_str(author)?;
+    let Author { by, reason, from: _, via: _ } = serde_json::from_str(author)?;
     Ok(Revision { revision: unsigned(number), at: Timestamp::from_millis(at), by, reason })
 }
 

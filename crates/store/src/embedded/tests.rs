@@ -11,8 +11,8 @@ use gatepost_policy::{document::PolicyDocument, id::MessageId};
 
 use super::*;
 use crate::{
-    Dispatch as _, Enqueue as _, EntryState, Inspect as _, Journal as _, ManualClock, NewMessage,
-    Selection, Settings as _, Unhealthy, samples as s,
+    Author, Dispatch as _, Enqueue as _, EntryState, Inspect as _, Journal as _, ManualClock,
+    NewMessage, Selection, Settings as _, Unhealthy, samples as s,
 };
 
 struct Bench {
@@ -377,9 +377,12 @@ async fn another_process_is_heard_within_a_second() {
 
     let tool = bench.tool().await;
     assert_eq!(tool.queue_list().await.unwrap().len(), 1);
-    assert_eq!(tool.retry(&Selection::All, "root", Some("now")).await.unwrap(), 1);
+    assert_eq!(tool.retry(&Selection::All, &Author::new("root", Some("now"))).await.unwrap(), 1);
     until("the retry is seen", async || serving.ready(bench.clock.now()).len() == 1).await;
-    assert_eq!(tool.quarantine_release(&Selection::All, "root", None).await.unwrap(), 1);
+    assert_eq!(
+        tool.quarantine_release(&Selection::All, &Author::new("root", None)).await.unwrap(),
+        1
+    );
     until("the release is seen", async || serving.ready(bench.clock.now()).len() == 2).await;
     let claim = s::claim_one(&serving, "two.example", bench.clock.now()).await;
     assert_eq!(claim.message().id, held);
@@ -388,7 +391,8 @@ async fn another_process_is_heard_within_a_second() {
     assert_eq!(bytes.read_all().await.unwrap(), b"two\r\n");
 
     let document = PolicyDocument::default();
-    let done = crate::Settings::commit(&tool, None, &document, "root", None).await.unwrap();
+    let done =
+        crate::Settings::commit(&tool, None, &document, &Author::new("root", None)).await.unwrap();
     let seen = tokio::time::timeout(Duration::from_secs(10), serving.changed_revision(1)).await;
     assert_eq!((seen.unwrap(), done.revision), (2, 2));
 }
@@ -403,7 +407,10 @@ async fn what_another_process_deletes_takes_its_body_along() {
     s::put(&serving, &body, NewMessage { quarantined, ..message }).await;
     assert_eq!(bench.bodies().len(), 1);
     let tool = bench.tool().await;
-    assert_eq!(tool.quarantine_delete(&Selection::All, "root", None).await.unwrap(), 1);
+    assert_eq!(
+        tool.quarantine_delete(&Selection::All, &Author::new("root", None)).await.unwrap(),
+        1
+    );
     until("the file is gone", async || bench.bodies().is_empty()).await;
 }
 
@@ -415,7 +422,7 @@ async fn a_retry_from_another_process_during_an_attempt_takes_effect_when_it_end
     let now = bench.clock.now();
     let claim = s::claim_one(&serving, "partner.example", now).await;
     let tool = bench.tool().await;
-    assert_eq!(tool.retry(&Selection::All, "root", None).await.unwrap(), 1);
+    assert_eq!(tool.retry(&Selection::All, &Author::new("root", None)).await.unwrap(), 1);
     // Whether it is heard before the attempt ends or after it.
     serving.settle(claim.settle(|r| s::deferred(id, r, now))).await.unwrap();
     until("the retry has taken effect", async || serving.ready(now).len() == 1).await;
@@ -433,7 +440,7 @@ async fn what_other_processes_did_without_a_gateway_is_there_when_one_starts() {
     serving.close().await;
     drop(serving);
     let tool = bench.tool().await;
-    tool.quarantine_release(&Selection::All, "root", None).await.unwrap();
+    tool.quarantine_release(&Selection::All, &Author::new("root", None)).await.unwrap();
     tool.close().await;
     let serving = bench.serve().await;
     let claim = s::claim_one(&serving, "two.example", bench.clock.now()).await;

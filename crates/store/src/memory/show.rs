@@ -145,17 +145,15 @@ impl Inspect for Memory {
     async fn quarantine_release(
         &self,
         selection: &Selection,
-        by: &str,
-        reason: Option<&str>,
+        author: &Author,
     ) -> Result<usize, StoreError> {
         let now = self.now();
         let mut state = self.state();
         let picked = state.picked(selection);
         for entry in &picked {
             let Some(held) = state.quarantined.remove(entry) else { continue };
-            let author = Author::new(by, reason);
             let detail = serde_json::json!({ "recipients": [held.recipient.mailbox.to_string()] });
-            state.events.push(act(now, held.message, &author, "quarantine.release", detail));
+            state.events.push(act(now, held.message, author, "quarantine.release", detail));
             let number = state.free_number(held.message);
             let mut record = held.record;
             record.accepted_at = now;
@@ -180,17 +178,15 @@ impl Inspect for Memory {
     async fn quarantine_delete(
         &self,
         selection: &Selection,
-        by: &str,
-        reason: Option<&str>,
+        author: &Author,
     ) -> Result<usize, StoreError> {
         let now = self.now();
         let mut state = self.state();
         let picked = state.picked(selection);
         for entry in &picked {
             let Some(held) = state.quarantined.remove(entry) else { continue };
-            let author = Author::new(by, reason);
             let detail = serde_json::json!({ "recipients": [held.recipient.mailbox.to_string()] });
-            state.events.push(act(now, held.message, &author, "quarantine.delete", detail));
+            state.events.push(act(now, held.message, author, "quarantine.delete", detail));
             state.forget_body(held.message);
         }
         Ok(picked.len())
@@ -263,8 +259,7 @@ impl Settings for Memory {
         &self,
         base: Option<u64>,
         document: &PolicyDocument,
-        by: &str,
-        reason: Option<&str>,
+        author: &Author,
     ) -> Result<Committed, SettingsError> {
         let mut state = self.state();
         let head = self.head();
@@ -276,7 +271,7 @@ impl Settings for Memory {
         if state.revisions.last().is_some_and(|held| held.document == *document) {
             return Ok(Committed { revision: head, changed: false });
         }
-        let Author { by, reason } = Author::new(by, reason);
+        let Author { by, reason, from: _, via: _ } = author.clone();
         let revision = head.saturating_add(1);
         state.revisions.push(StoredRevision {
             revision: Revision { revision, at: self.now(), by, reason },
