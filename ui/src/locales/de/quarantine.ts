@@ -1,6 +1,45 @@
 import type en from '../en/quarantine'
 import type { Message } from '../../lib/i18n'
 
-const quarantine: Record<keyof typeof en, Message> = {}
+const quarantine: Record<keyof typeof en, Message> = {
+  title: 'Quarantäne',
+  lead: 'E-Mail, die eine Regel zurückhielt. Sie wird gelöscht, wenn ihre Zeit um ist.',
+  empty: 'Die Quarantäne ist leer.',
+  emptyText: 'Was eine Regel mit der Final Action Quarantine zurückhält, erscheint hier.',
+  list: 'Zurückgehalten',
+  since: 'Seit',
+  expires: 'Gelöscht',
+  keptFor: 'Behalten für',
+  company: 'das Unternehmen',
+  recipientOnly: 'den Empfänger',
+  openOf: 'In Quarantäne: {subject}',
+  select: '{subject} auswählen',
+  selectShown: 'Alle gezeigten auswählen',
+  release: 'Freigeben',
+  delete: 'Löschen',
+  releaseTitle: { one: '{n} Nachricht freigeben?', other: '{n} Nachrichten freigeben?' },
+  deleteTitle: { one: '{n} Nachricht löschen?', other: '{n} Nachrichten löschen?' },
+  releaseText: 'Sie wird mit der TLS-Stufe zugestellt, die die Regeln ihr gaben. Die Regeln werden nicht noch einmal durchlaufen.',
+  deleteText: 'Das lässt sich nicht rückgängig machen. Niemand erfährt es.',
+  released: { one: '{n} Nachricht wurde freigegeben.', other: '{n} Nachrichten wurden freigegeben.' },
+  deleted: { one: '{n} Nachricht wurde gelöscht.', other: '{n} Nachrichten wurden gelöscht.' },
+  countChanged: 'Die Anzahl änderte sich inzwischen: jetzt sind es {n}. Nichts wurde getan.',
+  notFound: 'Diese Nachricht ist nicht mehr in Quarantäne.',
+  back: 'Ganze Quarantäne',
+  preview: 'Vorschau',
+  previewText: 'Nur Text. Nichts darin wird ausgeführt, geladen oder verlinkt.',
+  previewHtml: 'Aus HTML gewonnen: nur die Wörter werden gezeigt.',
+  previewTruncated: 'Nur der Anfang wird gezeigt.',
+  previewNone: 'Die Nachricht hat keinen Text.',
+  previewMayNot: 'Die eigene Rolle umfasst das Lesen von Nachrichten nicht.',
+  headers: 'Kopfzeilen',
+  body: 'Text',
+  attachments: 'Anhänge',
+  noAttachments: 'Keine.',
+  attachmentName: 'Name',
+  attachmentType: 'Typ',
+  noName: '(kein Name)',
+  forSelected: 'Aktionen für die Auswahl',
+}
 
 export default quarantine

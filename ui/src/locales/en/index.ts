@@ -8,6 +8,7 @@ import data from './data'
 import draft from './draft'
 import evidence from './evidence'
 import history from './history'
+import mail from './mail'
 import nav from './nav'
 import overview from './overview'
 import quarantine from './quarantine'
@@ -20,7 +21,8 @@ import setup from './setup'
 import simulator from './simulator'
 import system from './system'
 import tls from './tls'
+import why from './why'
 
-const en = { access, account, changes, common, data, draft, evidence, history, nav, overview, quarantine, queue, reports, routes, rules, session, setup, simulator, system, tls }
+const en = { access, account, changes, common, data, draft, evidence, history, mail, nav, overview, quarantine, queue, reports, routes, rules, session, setup, simulator, system, tls, why }
 
 export default en

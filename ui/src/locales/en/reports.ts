@@ -1,4 +1,33 @@
 // The TLS report.
-const reports = {}
+const reports = {
+  title: 'TLS report',
+  lead: 'How much mail left under TLS, day by day and domain by domain.',
+  domain: 'Only this domain',
+  chart: 'Deliveries a day',
+  chartText: 'Deliveries from {from} to {to}: {tls13} under TLS 1.3, {tls12} under TLS 1.2, {none} in clear text. The table below has the same numbers.',
+  asTable: 'The same as a table',
+  day: 'Day',
+  tls13: 'TLS 1.3',
+  tls12: 'TLS 1.2',
+  none: 'Clear text',
+  verified: 'Verified',
+  waiting: 'Waited for TLS',
+  bounced: 'Returned for TLS',
+  delivered: 'Delivered',
+  overTls: 'Under TLS',
+  share: 'Share',
+  clearText: 'In clear text',
+  waitingNow: 'Waiting now',
+  last: 'Last',
+  domains: 'By domain',
+  empty: 'Nothing was delivered in this period, and nothing waited for TLS.',
+  totals: 'All',
+  tileShare: 'Under TLS',
+  tileVerified: 'Verified',
+  tileClear: 'In clear text',
+  tileRefused: 'Waited or returned for TLS',
+  csvDays: 'Download days as CSV',
+  csvDomains: 'Download domains as CSV',
+}
 
 export default reports

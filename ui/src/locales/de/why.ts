@@ -1,0 +1,42 @@
+import type en from '../en/why'
+import type { Message } from '../../lib/i18n'
+
+const why: Record<keyof typeof en, Message> = {
+  'starttls-not-offered': 'bietet kein STARTTLS an',
+  'starttls-refused': 'bietet STARTTLS an und lehnte es ab',
+  'starttls-bad-reply': 'antwortete auf STARTTLS mit etwas, das nichts bedeutet',
+  'response-injection': 'sandte Daten, um die niemand gebeten hatte',
+  'tls.version': 'spricht keine TLS-Version, die hier angenommen wird (1.2 oder neuer)',
+  'tls.cipher': 'hat keine Cipher-Suite mit uns gemeinsam',
+  'tls.alert': 'scheiterte beim TLS-Handshake',
+  'tls.closed': 'schloss die Verbindung im TLS-Handshake',
+  'tls.timeout': 'beendete den TLS-Handshake nicht rechtzeitig',
+  'cert.expired': 'hat ein abgelaufenes Zertifikat',
+  'cert.not-yet-valid': 'hat ein Zertifikat, das noch nicht gilt',
+  'cert.name': 'hat ein Zertifikat für einen anderen Namen',
+  'cert.untrusted': 'hat ein Zertifikat von niemandem, dem hier vertraut wird',
+  'cert.incomplete-chain': 'sandte nicht die ganze Zertifikatskette',
+  'cert.unsupported': 'hat ein Zertifikat, das nicht angenommen werden kann',
+  'guard-tripped': 'sollte über eine Sitzung benutzt werden, die nicht gut genug ist',
+  'dns.bogus': 'hat DNS-Antworten, die bei der DNSSEC-Prüfung durchfallen',
+  'dns.fail': 'konnte im DNS nicht nachgeschlagen werden',
+  'policy.broken': 'kann mit der Policy dieses Gateways nicht beurteilt werden',
+  'remote-reply': 'antwortete',
+  'connect.refused': 'nimmt keine Verbindungen an',
+  'connect.timeout': 'antwortete nicht rechtzeitig',
+  'connection.lost': 'verlor die Verbindung',
+  'reply.malformed': 'gab eine Antwort, die kein SMTP ist',
+  'auth.unavailable': 'bietet keine Anmeldung an, die hier benutzt wird',
+  'address.refused': 'liegt an einer Adresse, an die keine E-Mail geht',
+  'no-mx': 'die Domain nimmt keine E-Mail an',
+  'expired': 'konnte nicht rechtzeitig zugestellt werden',
+  'loop': 'ist dieses Gateway selbst',
+  'rejected-by-rule': 'wurde von einer Message Rule abgewiesen',
+  'returned-by-admin': 'wurde von einem Administrator zurückgegeben',
+  'message.unreadable': 'konnte nicht beliefert werden: die Nachricht ist hier im Speicher nicht lesbar',
+  'internal-fault': 'konnte nicht beliefert werden: ein Fehler des Gateways selbst',
+  'needs.8bitmime': 'nimmt keinen 8-Bit-Inhalt an',
+  'needs.smtputf8': 'nimmt keine internationalen Adressen an',
+}
+
+export default why
