@@ -1,0 +1,41 @@
+// Actions on many: on what is selected by hand, and on everything that the filter picks.
+
+import { Button, Menu } from '../../design'
+import { t } from '../../lib/i18n'
+import type { QueueEntry } from '../mail/shapes'
+import { allMenu, byHand, selectedMenu, type Act } from './ActDialog'
+
+interface Props {
+  filter: string
+  total: number | null
+  selected: readonly QueueEntry[]
+  onAct: (act: Act) => void
+  onClear: () => void
+}
+
+export function ActBar({ filter, total, selected, onAct, onClear }: Props) {
+  return (
+    <>
+      {selected.length > 0 && (
+        <>
+          <span role="status" className="muted small">
+            {selected.length > byHand ? t('queue.tooMany', { max: byHand }) : t('queue.selected', { n: selected.length })}
+          </span>
+          <Button small kind="quiet" onClick={onClear}>
+            {t('common.clear')}
+          </Button>
+          {selected.length <= byHand && (
+            <Menu label={t('queue.forSelected')} entries={selectedMenu(selected, onAct)}>
+              {t('queue.forSelected')}
+            </Menu>
+          )}
+        </>
+      )}
+      {selected.length === 0 && total !== null && (
+        <Menu label={t('queue.forAll', { n: total })} entries={allMenu(filter, onAct)}>
+          {t('queue.forAll', { n: total })}
+        </Menu>
+      )}
+    </>
+  )
+}
