@@ -4,6 +4,8 @@
 //! [`Buffer::as_slice`] and takes bytes from the front. Bytes are moved only when the room behind them is used up, and an
 //! empty queue gives its memory back when asked, so that ten thousand idle sessions cost little.
 
+use zeroize::Zeroize as _;
+
 /// A growable queue of bytes: filled at the back, taken from at the front.
 #[derive(Debug, Default)]
 pub struct Buffer {
@@ -77,6 +79,15 @@ impl Buffer {
         self.start = self.start.saturating_add(count).min(self.end);
     }
 
+    /// Drops `count` bytes from the front like [`Buffer::consume`], and overwrites all that is not waiting: they may have been a secret,
+    /// and moving what waits may have left a copy behind.
+    pub fn wipe(&mut self, count: usize) {
+        self.consume(count);
+        let (start, end) = (self.start, self.end);
+        self.storage.get_mut(..start).unwrap_or_default().zeroize();
+        self.storage.get_mut(end..).unwrap_or_default().zeroize();
+    }
+
     /// Takes `count` bytes from the front (all, if there are fewer) and gives them to the caller without copying them.
     pub fn take_front(&mut self, count: usize) -> &[u8] {
         let from = self.start;
@@ -114,6 +125,20 @@ mod tests {
         assert_eq!(buffer.as_slice(), b"de");
         assert_eq!(buffer.take_front(99), b"de");
         assert!(buffer.is_empty());
+    }
+
+    #[test]
+    fn what_was_wiped_is_nowhere_and_what_waits_is_as_it_was() {
+        let mut buffer = Buffer::new();
+        buffer.extend(b"NOOP\r\nc2VjcmV0\r\nNEXT");
+        buffer.consume(6);
+        // Moves what waits to the front, so that there are two copies.
+        buffer.space(100);
+        buffer.wipe(10);
+        assert_eq!(buffer.as_slice(), b"NEXT");
+        assert!(!buffer.storage.windows(4).any(|part| part == b"c2Vj" || part == b"jcmV"));
+        buffer.extend(b"!");
+        assert_eq!(buffer.as_slice(), b"NEXT!");
     }
 
     #[test]

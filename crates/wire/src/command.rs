@@ -6,6 +6,7 @@
 
 use crate::address::path::{split_path, strip_route};
 use crate::address::{AddressError, Mailbox, ReversePath};
+use crate::auth::{InitialResponse, Mechanism};
 use crate::reply::{EnhancedCode, Reply};
 
 mod params;
@@ -58,8 +59,13 @@ pub enum Command {
     Expn,
     /// `HELP`.
     Help,
-    /// `AUTH` (RFC 4954), whatever follows it. What follows is not kept: it may be a secret.
-    Auth,
+    /// `AUTH` (RFC 4954).
+    Auth {
+        /// How; `None` for a mechanism that we do not know.
+        mechanism: Option<Mechanism>,
+        /// What the client sent with it. It may hold a password, so it is not shown.
+        initial: Option<InitialResponse>,
+    },
 }
 
 /// Who a message is for.
@@ -164,7 +170,7 @@ pub fn parse(line: &[u8]) -> Result<Command, CommandError> {
         b"HELP" => Ok(Command::Help),
         b"VRFY" => some(argument, Command::Vrfy, "VRFY address"),
         b"EXPN" => some(argument, Command::Expn, "EXPN list"),
-        b"AUTH" => some(argument, Command::Auth, "AUTH mechanism"),
+        b"AUTH" => auth(argument),
         _ => Err(CommandError::Unknown),
     }
 }
@@ -240,6 +246,18 @@ fn bdat(argument: &[u8]) -> Result<Command, CommandError> {
         Some(_) => return Err(CommandError::Chunk),
     };
     if words.next().is_some() { Err(CommandError::Chunk) } else { Ok(Command::Bdat { size, last }) }
+}
+
+fn auth(argument: &[u8]) -> Result<Command, CommandError> {
+    const FORM: CommandError = CommandError::Syntax("AUTH mechanism [initial-response]");
+    let mut words = argument.split(|byte| *byte == b' ');
+    let mechanism = words.next().filter(|word| !word.is_empty()).ok_or(FORM)?;
+    let initial = words.next().map(InitialResponse::new);
+    let empty = initial.as_ref().is_some_and(InitialResponse::is_empty);
+    if empty || words.next().is_some() {
+        return Err(FORM);
+    }
+    Ok(Command::Auth { mechanism: Mechanism::named(mechanism), initial })
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@
 )]
 
 pub mod address;
+pub mod auth;
 pub mod body;
 pub mod buffer;
 pub mod command;
@@ -23,6 +24,7 @@ pub mod escape;
 pub mod fuzz;
 pub mod message;
 pub mod reply;
+pub mod secret;
 pub mod server;
 mod text;
 pub mod timestamp;

@@ -1,5 +1,5 @@
 //! The server's half of SMTP as a machine over values: raw bytes in, steps out (RFC 5321, with 1869, 1870, 2034, 2920, 3030,
-//! 3207, 3461, 6152, 6531).
+//! 3207, 3461, 4954, 6152, 6531).
 //!
 //! It does no I/O and knows no clock. A driver reads into a [`Buffer`], calls [`Session::take`] until it gives `None`, performs
 //! the steps in order, and only then flushes what it has to say and reads again. Where a decision is not the protocol's, the
@@ -9,7 +9,10 @@
 
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use crate::address::ReversePath;
+use crate::auth::Credentials;
 use crate::body::BodyError;
 use crate::buffer::Buffer;
 use crate::command::{Command, CommandError, MailParams, RcptParams, Recipient};
@@ -17,6 +20,7 @@ use crate::reply::Reply;
 
 mod limits;
 mod line;
+mod login;
 mod receive;
 mod replies;
 mod stage;
@@ -33,6 +37,7 @@ use stage::{Greeted, Stage};
 
 /// What a session is to be like.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own of a listener")]
 pub struct ServerConfig {
     /// Our name, in the greeting and in the answer to EHLO.
     pub hostname: String,
@@ -40,6 +45,8 @@ pub struct ServerConfig {
     pub starttls: bool,
     /// Whether mail is refused until TLS is in use (530 5.7.0).
     pub require_tls: bool,
+    /// Whether AUTH is offered, where TLS is in use.
+    pub auth: bool,
     /// How much is taken.
     pub limits: Limits,
 }
@@ -56,6 +63,8 @@ pub enum Step<'b> {
     /// Say this, flush, and do the TLS handshake; then go on with what [`Session::secured`] gives. There is no byte in the
     /// buffer.
     Upgrade(Reply),
+    /// Is the client who it says it is? Answer with [`Session::answer`].
+    AskAuth(Credentials),
     /// May this sender start a transaction? Answer with [`Session::answer`].
     AskMail {
         /// The sender.
@@ -89,6 +98,7 @@ pub enum Step<'b> {
 pub struct Session {
     config: Arc<ServerConfig>,
     tls: bool,
+    client: Client,
     /// Whether no command line has come yet: only then is another protocol recognised.
     first_line: bool,
     lines: LineReader,
@@ -98,6 +108,13 @@ pub struct Session {
     budget: Budget,
     /// Said instead of taking more input.
     closing: Option<Reply>,
+}
+
+/// Whether the client has said who it is, and was believed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Client {
+    Stranger,
+    Known,
 }
 
 /// Bytes of a refused BDAT: they come whatever we say (RFC 3030 section 2).
@@ -116,6 +133,7 @@ impl Session {
         Self {
             config,
             tls,
+            client: Client::Stranger,
             first_line: true,
             lines,
             stage: Stage::Fresh,
@@ -134,6 +152,7 @@ impl Session {
         Self {
             config,
             tls: true,
+            client: Client::Stranger,
             first_line: false,
             lines,
             stage: Stage::Fresh,
@@ -168,6 +187,9 @@ impl Session {
         if matches!(self.stage, Stage::Asking(_) | Stage::Closed) {
             return None;
         }
+        if matches!(self.stage, Stage::Authenticating { .. }) {
+            return self.exchange(buffer);
+        }
         if !matches!(self.stage, Stage::Receiving(_)) {
             let step = match self.command(buffer)? {
                 Ok(command) => self.obey(command, buffer),
@@ -189,9 +211,11 @@ impl Session {
         let line = self.lines.take(buffer)?;
         self.first_line = false;
         let text = match line {
-            Line::Whole(text) => text,
+            // It may be the line of AUTH.
+            Line::Whole(text) => Zeroizing::new(text),
             Line::Broken => return Some(Err(self.say(replies::broken_line()))),
             Line::TooLong => return Some(Err(self.say(replies::long_line()))),
+            Line::AuthTooLong => return Some(Err(self.say(replies::long_auth_line()))),
         };
         Some(match crate::command::parse(&text) {
             Ok(command) => Ok(command),
@@ -218,7 +242,7 @@ impl Session {
             | Command::Data
             | Command::Vrfy
             | Command::Expn
-            | Command::Auth
+            | Command::Auth { .. }
                 if tls_first =>
             {
                 self.say(replies::tls_first())
@@ -228,7 +252,7 @@ impl Session {
             Command::Data => self.data(),
             Command::Vrfy => self.junk(replies::vrfy()),
             Command::Expn => self.say(replies::not_implemented()),
-            Command::Auth => self.say(replies::no_auth()),
+            Command::Auth { mechanism, initial } => self.auth(mechanism, initial.as_ref()),
         })
     }
 

@@ -155,6 +155,7 @@ async fn parameters_go_out_where_they_are_offered() {
         smtputf8: true,
         ret: Some(Ret::Hdrs),
         envid: Some("QQ+2B".into()),
+        auth: false,
     };
     let notify = Notify { failure: true, delay: true, ..Notify::default() };
     let rcpt = RcptParams { notify: Some(notify), orcpt: Some("rfc822;b@d.test".into()) };

@@ -1,6 +1,7 @@
-//! The parameters behind a path: `SIZE BODY SMTPUTF8 RET ENVID` of `MAIL`, `NOTIFY ORCPT` of `RCPT`.
+//! The parameters behind a path: `SIZE BODY SMTPUTF8 RET ENVID AUTH` of `MAIL`, `NOTIFY ORCPT` of `RCPT`.
 //!
-//! What is offered is understood, what is not offered is refused with 555, and nothing is taken and then ignored.
+//! What is offered is understood, what is not offered is refused with 555, and nothing is taken and then ignored: AUTH alone
+//! has no effect, which RFC 4954 section 5 gives a server the choice of.
 
 use std::fmt;
 
@@ -11,6 +12,8 @@ use super::xtext;
 
 /// Longest ENVID (RFC 3461 §4.4).
 const ENVID_MAX: usize = 100;
+/// Longest AUTH (RFC 4954 §3).
+const AUTH_MAX: usize = 500;
 /// Longest ORCPT (RFC 3461 §4.2).
 const ORCPT_MAX: usize = 500;
 
@@ -27,6 +30,10 @@ pub struct MailParams {
     pub ret: Option<Ret>,
     /// ENVID: the sender's name for this message (RFC 3461 §4.4), still as xtext. See [`decode_xtext`](super::decode_xtext).
     pub envid: Option<String>,
+    /// Whether AUTH was given (RFC 4954 §5). Who it names is a claim of the client's that nothing here relies on, so it is not kept;
+    /// whether it may be given is known to the session only.
+    #[serde(skip)]
+    pub auth: bool,
 }
 
 /// What the client says the body holds.
@@ -77,7 +84,7 @@ pub struct Notify {
 impl MailParams {
     pub(super) fn read(text: &[u8]) -> Result<Self, CommandError> {
         let mut params = Self::default();
-        let (mut body, mut utf8) = (None, None);
+        let (mut body, mut utf8, mut auth) = (None, None, None);
         for param in Params::of(text) {
             let (keyword, value) = param?;
             if keyword.eq_ignore_ascii_case(b"SIZE") {
@@ -90,12 +97,15 @@ impl MailParams {
                 set(&mut params.ret, "RET", value.and_then(ret))?;
             } else if keyword.eq_ignore_ascii_case(b"ENVID") {
                 set(&mut params.envid, "ENVID", value.and_then(envid))?;
+            } else if keyword.eq_ignore_ascii_case(b"AUTH") {
+                set(&mut auth, "AUTH", value.and_then(submitter))?;
             } else {
                 return Err(CommandError::UnknownParameter);
             }
         }
         params.body = body.unwrap_or_default();
         params.smtputf8 = utf8.is_some();
+        params.auth = auth.is_some();
         Ok(params)
     }
 }
@@ -252,6 +262,12 @@ fn ret(value: &[u8]) -> Option<Ret> {
 fn envid(value: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(value).ok()?;
     (text.len() <= ENVID_MAX && xtext::decode_xtext(text).is_some()).then(|| text.to_owned())
+}
+
+/// xtext, of which `<>` is one: nobody who is known (RFC 4954 §5).
+fn submitter(value: &[u8]) -> Option<()> {
+    let text = std::str::from_utf8(value).ok()?;
+    (text.len() <= AUTH_MAX && xtext::decode_xtext(text).is_some()).then_some(())
 }
 
 fn notify(value: &[u8]) -> Option<Notify> {

@@ -23,7 +23,7 @@ fn rcpt(line: &str) -> (Recipient, RcptParams) {
 
 #[test]
 fn verbs_count_in_any_case_and_blanks_at_the_end_do_not() {
-    let cases: [(&[u8], Command); 16] = [
+    let cases: [(&[u8], Command); 18] = [
         (b"EHLO client.example", Command::Ehlo("client.example".into())),
         (b"helo [IPv6:::1]", Command::Helo("[IPv6:::1]".into())),
         (b"data", Command::Data),
@@ -39,7 +39,15 @@ fn verbs_count_in_any_case_and_blanks_at_the_end_do_not() {
         (b"VRFY anna", Command::Vrfy),
         (b"EXPN list", Command::Expn),
         (b"HELP", Command::Help),
-        (b"AUTH PLAIN AGEAYg==", Command::Auth),
+        (
+            b"auth plain AGEAYg==",
+            Command::Auth {
+                mechanism: Some(Mechanism::Plain),
+                initial: Some(InitialResponse::new(b"AGEAYg==")),
+            },
+        ),
+        (b"AUTH LOGIN ", Command::Auth { mechanism: Some(Mechanism::Login), initial: None }),
+        (b"AUTH CRAM-MD5", Command::Auth { mechanism: None, initial: None }),
     ];
     for (line, command) in cases {
         assert_eq!(parse(line), Ok(command), "{:?}", String::from_utf8_lossy(line));
@@ -94,6 +102,8 @@ fn arguments_where_none_belong_and_missing_ones_are_501() {
         "VRFY",
         "EXPN",
         "AUTH",
+        "AUTH PLAIN  AGEAYg==",
+        "AUTH PLAIN AGEA Yg==",
         "MAIL",
         "MAIL TO:<a@b>",
         "MAIL FROM <a@b>",
@@ -208,6 +218,7 @@ fn the_parameters_of_mail_are_all_understood() {
         smtputf8: true,
         ret: Some(Ret::Hdrs),
         envid: Some("QQ+2B314159".into()),
+        auth: false,
     };
     assert_eq!(params, wanted);
     assert_eq!(mail("MAIL FROM:<a@b.example>").1, MailParams::default());
@@ -240,7 +251,6 @@ fn the_parameters_of_rcpt_are_all_understood() {
 fn unknown_parameters_are_555() {
     for line in [
         "MAIL FROM:<> X=1",
-        "MAIL FROM:<> AUTH=<>",
         "MAIL FROM:<> NOTIFY=NEVER",
         "MAIL FROM:<> REQUIRETLS",
         "RCPT TO:<a@b.example> SIZE=1",
@@ -249,6 +259,21 @@ fn unknown_parameters_are_555() {
         assert_eq!(refused(line.as_bytes()), "555 5.5.4", "{line}");
     }
     assert_eq!(refused(b"MAIL FROM:<> BODY=BINARYMIME"), "504 5.5.4");
+}
+
+#[test]
+fn the_parameter_auth_is_read_and_not_kept() {
+    for (line, given) in [
+        ("MAIL FROM:<a@b.example> AUTH=<>", true),
+        ("MAIL FROM:<a@b.example> auth=anna+2Bx@b.example SIZE=1", true),
+        ("MAIL FROM:<a@b.example>", false),
+    ] {
+        assert_eq!(mail(line).1.auth, given, "{line}");
+    }
+    let long = format!("MAIL FROM:<a@b.example> AUTH={}", "x".repeat(501));
+    assert_eq!(refused(long.as_bytes()), "501 5.5.4");
+    let stored = serde_json::to_string(&mail("MAIL FROM:<a@b.example> AUTH=<>").1).unwrap();
+    assert!(!stored.contains("auth"), "{stored}");
 }
 
 #[test]
@@ -281,6 +306,10 @@ fn malformed_and_repeated_parameters_are_501() {
         "X_Y=1",
         "SIZE=1\u{7f}",
         "ENVID=a ENVID=b",
+        "AUTH",
+        "AUTH=",
+        "AUTH=a+2",
+        "AUTH=<> AUTH=<>",
     ];
     for param in params {
         assert_eq!(refused(format!("MAIL FROM:<> {param}").as_bytes()), "501 5.5.4", "{param}");

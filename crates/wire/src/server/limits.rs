@@ -20,6 +20,8 @@ pub struct Limits {
     pub errors: u32,
     /// Commands since the last message that move no mail: NOOP, RSET, VRFY, HELP, EHLO.
     pub junk: u32,
+    /// Refused authentications in a session; the last one of them ends it.
+    pub logins: u32,
 }
 
 impl Default for Limits {
@@ -31,6 +33,7 @@ impl Default for Limits {
             command_line: 2048,
             errors: 20,
             junk: 100,
+            logins: 5,
         }
     }
 }
@@ -45,6 +48,7 @@ pub(super) struct Budget {
     junk_limit: u32,
     junk_left: u32,
     over_left: u32,
+    logins_left: u32,
     spent: bool,
 }
 
@@ -55,6 +59,7 @@ impl Budget {
             junk_limit: limits.junk,
             junk_left: limits.junk,
             over_left: MOST_RECIPIENTS_OVER,
+            logins_left: limits.logins,
             spent: false,
         }
     }
@@ -65,6 +70,10 @@ impl Budget {
 
     pub(super) fn junk(&mut self) {
         spend(&mut self.junk_left, &mut self.spent);
+    }
+
+    pub(super) fn login_failed(&mut self) {
+        spend(&mut self.logins_left, &mut self.spent);
     }
 
     pub(super) fn recipient_over(&mut self) {

@@ -5,6 +5,7 @@
 
 use memchr::{memchr, memchr2};
 
+use crate::auth;
 use crate::buffer::Buffer;
 
 /// One line as it came, without CR LF.
@@ -13,6 +14,8 @@ pub(super) enum Line {
     Whole(Vec<u8>),
     Broken,
     TooLong,
+    /// A line of AUTH that is longer than one may be.
+    AuthTooLong,
 }
 
 #[derive(Debug)]
@@ -33,10 +36,28 @@ impl LineReader {
         if self.skipping {
             self.skip(buffer)?;
         }
+        if is_auth(buffer.as_slice()) {
+            return self.take_secret(buffer);
+        }
+        self.take_up_to(buffer, self.most)
+    }
+
+    /// The next line likewise, which may hold a password and be as long as a line of AUTH: it is overwritten in the buffer, and the
+    /// caller overwrites what it gets.
+    pub(super) fn take_secret(&mut self, buffer: &mut Buffer) -> Option<Line> {
+        if self.skipping {
+            self.skip(buffer)?;
+        }
+        let line = self.take_up_to(buffer, auth::LINE)?;
+        buffer.wipe(0);
+        Some(if line == Line::TooLong { Line::AuthTooLong } else { line })
+    }
+
+    fn take_up_to(&mut self, buffer: &mut Buffer, most: usize) -> Option<Line> {
         let waiting = buffer.as_slice();
-        let window = waiting.get(..self.most.saturating_add(2)).unwrap_or(waiting);
+        let window = waiting.get(..most.saturating_add(2)).unwrap_or(waiting);
         let Some(end) = memchr(b'\n', window) else {
-            if window.len() < self.most.saturating_add(2) {
+            if window.len() < most.saturating_add(2) {
                 return None;
             }
             self.skipping = true;
@@ -70,6 +91,11 @@ impl LineReader {
         buffer.consume(buffer.len().saturating_sub(keep));
         None
     }
+}
+
+/// Whether a line begins with the verb AUTH and goes on.
+fn is_auth(start: &[u8]) -> bool {
+    start.get(..5).is_some_and(|word| word.eq_ignore_ascii_case(b"AUTH "))
 }
 
 /// Whether the first bytes of a connection are those of HTTP, TLS or SSH. A browser can be made to send mail by its form fields

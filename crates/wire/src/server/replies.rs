@@ -22,7 +22,9 @@ pub(super) fn ehlo(config: &ServerConfig, tls: bool) -> Reply {
     let always =
         ["PIPELINING", &size, "8BITMIME", "SMTPUTF8", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES"];
     let starttls = (config.starttls && !tls).then_some("STARTTLS");
-    Reply::lines(250, None, std::iter::once(config.hostname.as_str()).chain(always).chain(starttls))
+    let auth = (config.auth && tls).then_some("AUTH PLAIN LOGIN");
+    let keywords = always.into_iter().chain(starttls).chain(auth);
+    Reply::lines(250, None, std::iter::once(config.hostname.as_str()).chain(keywords))
 }
 
 pub(super) fn goodbye() -> Reply {
@@ -41,7 +43,7 @@ pub(super) fn help() -> Reply {
     Reply::new(
         214,
         Some(DONE),
-        "EHLO HELO STARTTLS MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT; see RFC 5321",
+        "EHLO HELO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT; see RFC 5321",
     )
 }
 
@@ -91,6 +93,47 @@ pub(super) fn not_implemented() -> Reply {
 
 pub(super) fn no_auth() -> Reply {
     Reply::new(503, Some(COMMAND), "authentication is not offered here")
+}
+
+pub(super) fn auth_needs_tls() -> Reply {
+    Reply::new(
+        538,
+        Some(EnhancedCode::new(5, 7, 11)),
+        "authentication is offered under TLS alone; issue STARTTLS first",
+    )
+}
+
+pub(super) fn no_mechanism() -> Reply {
+    Reply::new(504, Some(EnhancedCode::new(5, 5, 4)), "the mechanisms are PLAIN and LOGIN")
+}
+
+/// The blank behind 334 stays where the challenge is empty (RFC 4954 section 4).
+pub(super) fn challenge(text: &str) -> Reply {
+    Reply::new(334, None, text)
+}
+
+pub(super) fn authenticated() -> Reply {
+    Reply::new(235, Some(EnhancedCode::new(2, 7, 0)), "authentication successful")
+}
+
+pub(super) fn auth_failed() -> Reply {
+    Reply::new(535, Some(EnhancedCode::new(5, 7, 8)), "authentication failed")
+}
+
+pub(super) fn auth_cancelled() -> Reply {
+    Reply::new(501, Some(EnhancedCode::new(5, 7, 0)), "authentication cancelled")
+}
+
+pub(super) fn malformed_auth() -> Reply {
+    Reply::new(501, Some(SYNTAX), "this is no base64 of what the mechanism asks for")
+}
+
+pub(super) fn long_auth_line() -> Reply {
+    Reply::new(500, Some(EnhancedCode::new(5, 5, 6)), "authentication exchange line is too long")
+}
+
+pub(super) fn auth_parameter() -> Reply {
+    Reply::new(555, Some(EnhancedCode::new(5, 5, 4)), "the parameter AUTH is not offered here")
 }
 
 pub(super) fn broken_line() -> Reply {

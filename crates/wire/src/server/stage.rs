@@ -4,6 +4,7 @@
 //! with what belongs to another.
 
 use crate::address::ReversePath;
+use crate::auth::Exchange;
 use crate::body::{BdatDecoder, BodyLimits, DataDecoder};
 use crate::command::{MailParams, RcptParams, Recipient};
 use crate::reply::Reply;
@@ -46,6 +47,11 @@ pub(super) enum Stage {
     /// Greeted by us, not by the client.
     Fresh,
     Greeted(Greeted),
+    /// The client's next line belongs to an exchange of AUTH.
+    Authenticating {
+        greeted: Greeted,
+        exchange: Exchange,
+    },
     Open(Open),
     Addressed(Addressed),
     /// The driver was asked.
@@ -65,7 +71,9 @@ impl Stage {
     pub(super) fn into_greeted(self) -> Option<Greeted> {
         match self {
             Self::Fresh | Self::Closed => None,
-            Self::Greeted(greeted) | Self::Spoiled(greeted) => Some(greeted),
+            Self::Greeted(greeted)
+            | Self::Authenticating { greeted, .. }
+            | Self::Spoiled(greeted) => Some(greeted),
             Self::Open(open) => Some(open.greeted),
             Self::Addressed(addressed) => Some(addressed.open.greeted),
             Self::Asking(question) => question.into_greeted(),
@@ -139,6 +147,7 @@ impl Addressed {
 /// What the driver has been asked, with the stage that it was asked in.
 #[derive(Debug)]
 pub(super) enum Question {
+    Auth(Greeted),
     Mail { greeted: Greeted, from: ReversePath, params: MailParams },
     First { open: Open, addressee: Addressee },
     Further { addressed: Addressed, addressee: Addressee },
@@ -149,7 +158,7 @@ pub(super) enum Question {
 impl Question {
     fn into_greeted(self) -> Option<Greeted> {
         Some(match self {
-            Self::Mail { greeted, .. } => greeted,
+            Self::Auth(greeted) | Self::Mail { greeted, .. } => greeted,
             Self::First { open, .. } => open.greeted,
             Self::Further { addressed, .. }
             | Self::Data(addressed)

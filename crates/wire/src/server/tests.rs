@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::reply::EnhancedCode;
 
+mod login;
 mod model;
 
 const EHLO: &[u8] = b"EHLO client.example\r\n";
@@ -14,6 +15,7 @@ fn config() -> ServerConfig {
         hostname: "gw.example".into(),
         starttls: true,
         require_tls: false,
+        auth: false,
         limits: Limits::default(),
     }
 }
@@ -55,6 +57,10 @@ fn drive(session: &mut Session, input: &[u8], cuts: &[usize]) -> Seen {
                 Step::Upgrade(reply) => {
                     seen.said.push(reply.to_string());
                     return seen;
+                }
+                Step::AskAuth(credentials) => {
+                    let answer = login::judge(&credentials);
+                    seen.said.extend(session.answer(answer).map(|reply| reply.to_string()));
                 }
                 Step::AskMail { .. } => {
                     seen.said.extend(session.answer(Ok(())).map(|reply| reply.to_string()));
@@ -403,7 +409,9 @@ fn a_refused_body_is_read_to_its_end() {
                     machine.answer(Ok(()));
                     machine.refuse_body(Reply::new(452, None, "full"));
                 }
-                Step::AskMail { .. } | Step::AskRcpt { .. } => drop(machine.answer(Ok(()))),
+                Step::AskAuth(_) | Step::AskMail { .. } | Step::AskRcpt { .. } => {
+                    drop(machine.answer(Ok(())));
+                }
                 Step::Body(_) | Step::BodyBroken(_) | Step::BodyEnd(_) => panic!("{step:?}"),
             }
         }
@@ -433,7 +441,9 @@ fn a_body_that_may_not_start_leaves_the_session_in_step() {
                             .map(|reply| reply.code()),
                     );
                 }
-                Step::AskMail { .. } | Step::AskRcpt { .. } => drop(machine.answer(Ok(()))),
+                Step::AskAuth(_) | Step::AskMail { .. } | Step::AskRcpt { .. } => {
+                    drop(machine.answer(Ok(())));
+                }
                 Step::Body(_) | Step::BodyBroken(_) | Step::BodyEnd(_) => panic!("{step:?}"),
             }
         }
@@ -513,6 +523,9 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
         1 => Just(b"NOOP\r\n".to_vec()),
         1 => Just(b"QUIT\r\n".to_vec()),
         1 => Just(b"AUTH PLAIN AGEAYg==\r\n".to_vec()),
+        1 => Just(b"AUTH LOGIN\r\n".to_vec()),
+        1 => Just(b"YW5uYQ==\r\n".to_vec()),
+        1 => Just(b"*\r\n".to_vec()),
         1 => Just(b"HELO x\r\n".to_vec()),
         1 => prop::collection::vec(any::<u8>(), 0..12),
         1 => Just(vec![b'y'; 2050]),
@@ -525,14 +538,16 @@ proptest! {
         let input = parts.concat();
         cuts.sort_unstable();
         let every: Vec<usize> = (0..input.len()).collect();
-        let whole = drive(&mut session(config()), &input, &[]);
-        prop_assert_eq!(&drive(&mut session(config()), &input, &cuts), &whole);
-        prop_assert_eq!(&drive(&mut session(config()), &input, &every), &whole);
+        for make in [|| session(config()), login::secured] {
+            let whole = drive(&mut make(), &input, &[]);
+            prop_assert_eq!(&drive(&mut make(), &input, &cuts), &whole);
+            prop_assert_eq!(&drive(&mut make(), &input, &every), &whole);
+        }
     }
 
     #[test]
-    fn every_command_line_is_answered_once(lines in prop::collection::vec("(EHLO x|MAIL FROM:<a@b\\.c>|RCPT TO:<a@b\\.c>|RSET|NOOP|VRFY|HELP|EXPN|AUTH|[ -~]{0,20})", 1..15)) {
-        let mut machine = session(config());
+    fn every_command_line_is_answered_once(lines in prop::collection::vec("(EHLO x|MAIL FROM:<a@b\\.c>|RCPT TO:<a@b\\.c>|RSET|NOOP|VRFY|HELP|EXPN|AUTH|AUTH PLAIN|AUTH LOGIN YQ==|[ -~]{0,20})", 1..15)) {
+        let mut machine = login::secured();
         for line in lines {
             let seen = drive(&mut machine, format!("{line}\r\n").as_bytes(), &[]);
             prop_assert_eq!(seen.said.len(), 1, "{} {:?}", line, seen);
@@ -544,7 +559,7 @@ proptest! {
 
     #[test]
     fn no_input_makes_it_panic_and_a_closed_session_is_silent(input in prop::collection::vec(any::<u8>(), 0..3000)) {
-        let mut machine = session(config());
+        let mut machine = login::secured();
         drive(&mut machine, &input, &[]);
         let after = drive(&mut machine, b"\r\n.\r\nQUIT\r\n", &[]);
         prop_assert!(after.closed || after.said.is_empty());

@@ -2,7 +2,7 @@
 
 use super::receive::after_refused_chunk;
 use super::stage::{Addressee, Question, Stage};
-use super::{Drain, Session, Step, replies};
+use super::{Client, Drain, Session, Step, replies};
 use crate::address::ReversePath;
 use crate::body::BodyLimits;
 use crate::command::{MailParams, RcptParams, Recipient};
@@ -27,9 +27,13 @@ impl Session {
         reply
     }
 
-    fn grant(&self, question: Question) -> (Stage, Option<Reply>) {
+    fn grant(&mut self, question: Question) -> (Stage, Option<Reply>) {
         let limits = self.body_limits();
         match question {
+            Question::Auth(greeted) => {
+                self.client = Client::Known;
+                (Stage::Greeted(greeted), Some(replies::authenticated()))
+            }
             Question::Mail { greeted, from, params } => {
                 (Stage::Open(greeted.open(from, params)), Some(replies::sender_taken()))
             }
@@ -51,6 +55,10 @@ impl Session {
 
     fn deny(&mut self, question: Question, reply: Reply) -> (Stage, Option<Reply>) {
         match question {
+            Question::Auth(greeted) => {
+                self.budget.login_failed();
+                (Stage::Greeted(greeted), Some(reply))
+            }
             Question::Mail { greeted, .. } => (Stage::Greeted(greeted), Some(reply)),
             Question::First { open, .. } => (Stage::Open(open), Some(reply)),
             Question::Further { addressed, .. } | Question::Data(addressed) => {
@@ -77,6 +85,9 @@ impl Session {
         if !matches!(self.stage, Stage::Greeted(_)) {
             return self.say(replies::out_of_order("there is a transaction already"));
         }
+        if params.auth && !self.offers_auth() {
+            return self.say(replies::auth_parameter());
+        }
         if params.size.is_some_and(|size| size > self.config.limits.message_size) {
             return self.say(replies::too_big());
         }
@@ -98,6 +109,7 @@ impl Session {
             }
             Stage::Fresh
             | Stage::Greeted(_)
+            | Stage::Authenticating { .. }
             | Stage::Asking(_)
             | Stage::Receiving(_)
             | Stage::BetweenChunks(_)

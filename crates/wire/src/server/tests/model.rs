@@ -18,8 +18,19 @@ enum Input {
         last: bool,
         broken: bool,
     },
+    Auth(Attempt),
     Rset,
     Noop,
+    Unknown,
+}
+
+/// How a client may authenticate.
+#[derive(Clone, Copy, Debug)]
+enum Attempt {
+    Plain { right: bool },
+    Login,
+    Cancelled,
+    Malformed,
     Unknown,
 }
 
@@ -35,8 +46,10 @@ enum At {
 }
 
 /// The codes that the reference answers with, and where it goes.
-fn reference(at: At, input: Input) -> (&'static [u16], At) {
+fn reference(at: At, known: bool, input: Input) -> (&'static [u16], At) {
     match (at, input) {
+        (At::Greeted, Input::Auth(attempt)) if !known => (exchange(attempt), at),
+        (_, Input::Auth(_)) => (&[503], at),
         (_, Input::Ehlo) => (&[250], At::Greeted),
         (At::Fresh, Input::Rset) => (&[250], At::Fresh),
         (_, Input::Rset) => (&[250], At::Greeted),
@@ -66,8 +79,30 @@ fn reference(at: At, input: Input) -> (&'static [u16], At) {
     }
 }
 
-fn bytes(at: At, input: Input) -> Vec<u8> {
+fn exchange(attempt: Attempt) -> &'static [u16] {
+    match attempt {
+        Attempt::Plain { right: true } => &[235],
+        Attempt::Plain { right: false } => &[535],
+        Attempt::Login => &[334, 334, 235],
+        Attempt::Cancelled => &[334, 501],
+        Attempt::Malformed => &[501],
+        Attempt::Unknown => &[504],
+    }
+}
+
+fn bytes(at: At, known: bool, input: Input) -> Vec<u8> {
     match input {
+        Input::Auth(Attempt::Plain { right: true }) => b"AUTH PLAIN AGFubmEAcmlnaHQ=\r\n".to_vec(),
+        Input::Auth(Attempt::Plain { right: false }) => b"AUTH PLAIN AGFubmEAd3Jvbmc=\r\n".to_vec(),
+        Input::Auth(Attempt::Login) if at == At::Greeted && !known => {
+            b"AUTH LOGIN\r\nYW5uYQ==\r\ncmlnaHQ=\r\n".to_vec()
+        }
+        Input::Auth(Attempt::Cancelled) if at == At::Greeted && !known => {
+            b"AUTH PLAIN\r\n*\r\n".to_vec()
+        }
+        Input::Auth(Attempt::Login | Attempt::Cancelled) => b"AUTH LOGIN\r\n".to_vec(),
+        Input::Auth(Attempt::Malformed) => b"AUTH PLAIN AGFubm\r\n".to_vec(),
+        Input::Auth(Attempt::Unknown) => b"AUTH CRAM-MD5\r\n".to_vec(),
         Input::Ehlo => EHLO.to_vec(),
         Input::Mail => MAIL.to_vec(),
         Input::Rcpt { refused: false } => RCPT.to_vec(),
@@ -95,9 +130,20 @@ fn input() -> impl Strategy<Value = Input> {
         5 => any::<bool>().prop_map(|refused| Input::Rcpt { refused }),
         3 => any::<bool>().prop_map(|broken| Input::Data { broken }),
         5 => (any::<bool>(), any::<bool>()).prop_map(|(last, broken)| Input::Chunk { last, broken }),
+        1 => attempt().prop_map(Input::Auth),
         1 => Just(Input::Rset),
         1 => Just(Input::Noop),
         1 => Just(Input::Unknown),
+    ]
+}
+
+fn attempt() -> impl Strategy<Value = Attempt> {
+    prop_oneof![
+        any::<bool>().prop_map(|right| Attempt::Plain { right }),
+        Just(Attempt::Login),
+        Just(Attempt::Cancelled),
+        Just(Attempt::Malformed),
+        Just(Attempt::Unknown),
     ]
 }
 
@@ -106,15 +152,17 @@ proptest! {
 
     #[test]
     fn p06_any_sequence_of_commands_is_answered_as_the_reference_does(inputs in prop::collection::vec(input(), 1..60)) {
-        let limits = Limits { errors: u32::MAX, ..Limits::default() };
-        let mut machine = session(ServerConfig { limits, ..config() });
-        let mut at = At::Fresh;
+        let limits = Limits { errors: u32::MAX, logins: u32::MAX, ..Limits::default() };
+        let config = ServerConfig { limits, auth: true, ..config() };
+        let mut machine = Session::new(Arc::new(config), true);
+        let (mut at, mut known) = (At::Fresh, false);
         for input in inputs {
-            let (codes, next) = reference(at, input);
-            let seen = drive(&mut machine, &bytes(at, input), &[]);
+            let (codes, next) = reference(at, known, input);
+            let seen = drive(&mut machine, &bytes(at, known, input), &[]);
             let said: Vec<u16> = seen.said.iter().map(|line| line.get(..3).unwrap().parse().unwrap()).collect();
             prop_assert_eq!(&said, codes, "{:?} at {:?}", input, at);
             at = next;
+            known |= said.last() == Some(&235);
         }
     }
 }
