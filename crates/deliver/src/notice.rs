@@ -218,6 +218,7 @@ pub(crate) fn as_mail(case: &Case<'_>, id: MessageId, to: &Mailbox, written: &[u
             helo: case.settings.hostname.clone(),
             tls: None,
             from_source: true,
+            account: None,
         },
         revision: case.snapshot.revision,
         subject: String::new(),

@@ -79,6 +79,7 @@ pub(crate) async fn claimed_from(store: &Memory, sender: ReversePath, level: Lev
             helo: "c.test".into(),
             tls: None,
             from_source: true,
+            account: None,
         },
         revision: 1,
         subject: "s".into(),

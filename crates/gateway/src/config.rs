@@ -63,6 +63,8 @@ pub struct Listener {
     pub tls: ListenerTls,
     /// Whether MAIL is refused before TLS (530 5.7.0).
     pub require_tls: bool,
+    /// Whether AUTH PLAIN and LOGIN are offered, under TLS alone.
+    pub auth: bool,
 }
 
 /// TLS on a listener.

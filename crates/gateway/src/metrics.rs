@@ -12,7 +12,7 @@ use gatepost_policy::accept::Warning;
 use gatepost_policy::direction::Matched;
 use gatepost_policy::evidence::{Attempt, Ending, NoTls};
 use gatepost_policy::tls::VerifiedBy;
-use gatepost_receive::Anomaly;
+use gatepost_receive::{Anomaly, Login};
 use gatepost_store::{Counts, Verdict, embedded};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -68,6 +68,11 @@ struct Kind {
     kind: &'static str,
 }
 
+#[derive(Clone, Debug, Eq, PartialEq, Hash, EncodeLabelSet)]
+struct Outcome {
+    result: &'static str,
+}
+
 /// The metrics of one gateway.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
@@ -80,18 +85,14 @@ pub(crate) struct Metrics {
     given_up_sessions: Family<PoolReject, Counter>,
     anomalies: Family<Kind, Counter>,
     client_faults: Family<Kind, Counter>,
+    logins: Family<Outcome, Counter>,
     queue: Family<State, Gauge>,
     delivery_seconds: Histogram,
     sessions: Family<Side, Gauge>,
     commit_seconds: Histogram,
     commit_messages: Histogram,
-    reloads: Family<Reload, Counter>,
+    reloads: Family<Outcome, Counter>,
     alerts: Family<Kind, Counter>,
-}
-
-#[derive(Clone, Debug, Eq, PartialEq, Hash, EncodeLabelSet)]
-struct Reload {
-    result: &'static str,
 }
 
 impl Metrics {
@@ -107,6 +108,7 @@ impl Metrics {
             given_up_sessions: Family::default(),
             anomalies: Family::default(),
             client_faults: Family::default(),
+            logins: Family::default(),
             queue: Family::default(),
             // from a twentieth of a second to some nine hours
             delivery_seconds: Histogram::new(exponential_buckets(0.05, 3.0, 13)),
@@ -133,6 +135,7 @@ impl Metrics {
             given_up_sessions,
             anomalies,
             client_faults,
+            logins,
             queue,
             delivery_seconds,
             sessions,
@@ -175,6 +178,7 @@ impl Metrics {
             "What clients did that no good one does, and faults",
             client_faults,
         );
+        registry.register("gatepost_smtp_logins", "AUTH of clients, by what came of it", logins);
         registry.register("gatepost_queue_messages", "Copies in the queue", queue);
         registry.register(
             "gatepost_delivery_seconds",
@@ -218,7 +222,7 @@ impl Metrics {
 
     /// Counts a reload.
     pub(crate) fn reloaded(&self, done: bool) {
-        self.reloads.get_or_create(&Reload { result: if done { "ok" } else { "error" } }).inc();
+        self.reloads.get_or_create(&Outcome { result: if done { "ok" } else { "error" } }).inc();
     }
 
     fn side(&self, side: &'static str, change: i64) {
@@ -234,6 +238,10 @@ impl Metrics {
 
     pub(crate) fn session_closed(&self) {
         self.side("in", -1);
+    }
+
+    pub(crate) fn login(&self, login: &Login) {
+        self.logins.get_or_create(&Outcome { result: login.word() }).inc();
     }
 
     pub(crate) fn message_received(&self, direction: policy::direction::Direction) {

@@ -280,6 +280,7 @@ mod tests {
                 helo: "client.test".to_owned(),
                 tls: None,
                 from_source,
+                account: None,
             },
             revision: 1,
             subject: String::new(),

@@ -9,6 +9,7 @@ mod admin;
 mod background;
 mod chronicle;
 mod listeners;
+mod logins;
 mod resolver;
 pub(crate) mod secrets;
 pub(crate) mod settings;
@@ -355,6 +356,7 @@ fn receiver(
         Arc::clone(&shared.server),
         Arc::clone(clock),
         chronicle,
+        Arc::new(logins::NoAccounts),
     )
 }
 

@@ -147,6 +147,7 @@ impl Visit {
             hostname: self.settings.hostname.clone(),
             starttls: self.listener.tls.starttls().is_some(),
             require_tls: self.listener.require_tls,
+            auth: self.listener.auth,
             limits: self.settings.limits,
         }
     }
@@ -256,6 +257,9 @@ async fn steps(
             Step::Upgrade(reply) => {
                 reply.write_to(out);
                 return (Next::Upgrade, moved);
+            }
+            Step::AskAuth(credentials) => {
+                answer(machine, intake.authenticate(credentials).await, out);
             }
             Step::AskMail { params, .. } => answer(machine, intake.mail(&params), out),
             Step::AskRcpt { to, .. } => answer(machine, intake.rcpt(&to), out),

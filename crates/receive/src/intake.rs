@@ -1,6 +1,6 @@
 //! What a session is allowed, and what becomes of a message that it brings.
 //!
-//! What holds: permission belongs to the client's address, direction to a recipient (`interface.md`, decision 1). The snapshot of
+//! What holds: permission belongs to the client's address or to the account that it proved to be, direction to a recipient (`interface.md`, decision 1). The snapshot of
 //! the policy that a transaction began with judges it to its end. Nothing is stored before the rules have spoken, and nothing is
 //! answered with 250 before it is stored.
 
@@ -21,14 +21,17 @@ use gatepost_policy::{
 use gatepost_store::{ClientFacts, NewMessage, NewRecipient, Staging};
 use gatepost_wire::{
     address::{Mailbox, ReversePath},
+    auth::Credentials,
     body::BodyError,
     command::{MailParams, RcptParams, Recipient},
+    escape::printable,
     message::decode_value,
     reply::Reply,
     server::Envelope,
 };
 
 use crate::{
+    login::Login,
     observe::Anomaly,
     received::{Hop, goes_round},
     receiver::Shared,
@@ -37,12 +40,17 @@ use crate::{
     split::{Answer, split},
 };
 
+/// How much of a name that nobody has is written into the log.
+const SHOWN_NAME: usize = 100;
+
 /// One session's side of policy and store.
 pub(crate) struct Intake {
     shared: Arc<Shared>,
     settings: Arc<ServerSettings>,
     client: IpAddr,
     tls: Option<TlsFacts>,
+    /// The account that the client has proven to be.
+    account: Option<String>,
     transaction: Option<Transaction>,
 }
 
@@ -61,13 +69,39 @@ impl Intake {
         peer: SocketAddr,
         tls: Option<TlsFacts>,
     ) -> Self {
-        Self { shared, settings, client: peer.ip().to_canonical(), tls, transaction: None }
+        let client = peer.ip().to_canonical();
+        Self { shared, settings, client, tls, account: None, transaction: None }
     }
 
     /// The session is under TLS now; whatever was said before is forgotten.
     pub(crate) fn secured(&mut self, tls: Option<TlsFacts>) {
         self.tls = tls;
+        self.account = None;
         self.transaction = None;
+    }
+
+    /// Is the client who it says it is?
+    pub(crate) async fn authenticate(&mut self, credentials: Credentials) -> Result<(), Reply> {
+        let Credentials { name, password } = credentials;
+        let login = self.shared.logins.check(&name, &password, self.client).await;
+        self.shared.observer.login(&login);
+        // Whoever watches the log for guesses reads these lines: they stay as they are.
+        let (client, said) = (self.client, printable(name.as_bytes(), SHOWN_NAME));
+        match login {
+            Login::Granted { account } => {
+                tracing::info!(%client, account, "client authenticated");
+                self.account = Some(account);
+                Ok(())
+            }
+            Login::Refused => {
+                tracing::warn!(%client, name = said, "authentication failed");
+                Err(reply::login_refused())
+            }
+            Login::Undecided { why } => {
+                tracing::warn!(%client, name = said, why, "authentication not possible");
+                Err(reply::login_undecided())
+            }
+        }
     }
 
     /// May a transaction begin?
@@ -77,7 +111,7 @@ impl Intake {
         let size = params.size.unwrap_or(0);
         self.shared.store.accepts(size).map_err(|why| reply::unhealthy(&why))?;
         let snapshot = self.shared.policy.load_full();
-        let from_source = snapshot.may_relay(self.client);
+        let from_source = self.account.is_some() || snapshot.may_relay(self.client);
         self.transaction =
             Some(Transaction { snapshot, from_source, size: params.size, staging: None });
         Ok(())
@@ -211,6 +245,7 @@ impl Intake {
             client: self.client,
             hostname: &self.settings.hostname,
             tls: self.tls.as_ref(),
+            authenticated: self.account.is_some(),
             smtputf8: params.smtputf8,
             id,
             recipient: if let [only] = recipients.as_slice() { Some(&only.mailbox) } else { None },
@@ -248,7 +283,13 @@ impl Intake {
             received_at: at,
             sender,
             params,
-            client: ClientFacts { address: self.client, helo: helo.name, tls, from_source },
+            client: ClientFacts {
+                address: self.client,
+                helo: helo.name,
+                tls,
+                from_source,
+                account: self.account.clone(),
+            },
             revision: snapshot.revision,
             subject,
             copies: outcome.copies,

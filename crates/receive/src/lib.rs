@@ -9,6 +9,7 @@ mod catch;
 mod connections;
 mod driver;
 mod intake;
+mod login;
 mod observe;
 mod pace;
 mod received;
@@ -18,6 +19,7 @@ mod settings;
 mod split;
 
 pub use connections::Connections;
+pub use login::{Authenticate, Login};
 pub use observe::{Anomaly, Observe};
 pub use receiver::{Lifetime, Receiver};
 pub use reply::{EndOfData, Refusal};

@@ -12,12 +12,16 @@ use gatepost_policy::{
 use gatepost_store::Verdict;
 use gatepost_wire::body::BodyError;
 
+use crate::login::Login;
+
 /// Told what happens in sessions. Every method does nothing unless it is written.
 pub trait Observe: Send + Sync {
     /// A session has begun.
     fn session_opened(&self) {}
     /// A session has ended.
     fn session_closed(&self) {}
+    /// A client has tried to authenticate, and this came of it.
+    fn login(&self, _login: &Login) {}
     /// A message was stored that has recipients of this direction. One with recipients of both is told twice.
     fn message_received(&self, _direction: Direction) {}
     /// The rules ended so for this many recipients of a message.

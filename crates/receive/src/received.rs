@@ -21,6 +21,7 @@ pub(crate) struct Hop<'a> {
     pub(crate) client: IpAddr,
     pub(crate) hostname: &'a str,
     pub(crate) tls: Option<&'a TlsFacts>,
+    pub(crate) authenticated: bool,
     pub(crate) smtputf8: bool,
     pub(crate) id: MessageId,
     /// The recipient, if it is the only one: the others would learn of each other.
@@ -49,14 +50,16 @@ impl Hop<'_> {
         )
     }
 
-    /// The keyword of RFC 3848 and RFC 6531.
+    /// The keyword of RFC 3848 and RFC 6531. There is no authentication without TLS, and none without EHLO.
     const fn protocol(&self) -> &'static str {
-        match (self.helo.extended, self.smtputf8, self.tls.is_some()) {
-            (_, true, true) => "UTF8SMTPS",
-            (_, true, false) => "UTF8SMTP",
-            (true, false, true) => "ESMTPS",
-            (true, false, false) => "ESMTP",
-            (false, false, _) => "SMTP",
+        match (self.helo.extended, self.smtputf8, self.tls.is_some(), self.authenticated) {
+            (_, true, true, true) => "UTF8SMTPSA",
+            (_, true, true, false) => "UTF8SMTPS",
+            (_, true, false, _) => "UTF8SMTP",
+            (true, false, true, true) => "ESMTPSA",
+            (true, false, true, false) => "ESMTPS",
+            (true, false, false, _) => "ESMTP",
+            (false, false, _, _) => "SMTP",
         }
     }
 }
@@ -98,6 +101,7 @@ mod tests {
             client: IpAddr::from([192, 0, 2, 1]),
             hostname: "gw.example",
             tls,
+            authenticated: false,
             smtputf8: false,
             id: "01JDG7V2N8Z1Q4M5T6W7X8Y9ZA".parse().unwrap(),
             recipient,
@@ -117,6 +121,10 @@ mod tests {
         );
         assert!(!hop(&helo, None, None).field().contains(" for "));
         assert!(hop(&helo, None, None).field().contains("with ESMTP\r\n"));
+        let known = Hop { authenticated: true, ..hop(&helo, Some(&tls), None) };
+        assert!(known.field().contains("with ESMTPSA (TLSv1.3 "));
+        let known = Hop { smtputf8: true, ..known };
+        assert!(known.field().contains("with UTF8SMTPSA (TLSv1.3 "));
         let old = Helo { name: "client.example".into(), extended: false };
         assert!(hop(&old, None, None).field().contains("with SMTP\r\n"));
     }

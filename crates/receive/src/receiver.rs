@@ -16,6 +16,7 @@ use crate::{
     catch::catch,
     connections::Connections,
     driver::Visit,
+    login::Authenticate,
     observe::{Anomaly, Observe},
     reply,
     settings::{ListenerSettings, ServerSettings},
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Arc<ArcSwap<ServerSettings>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observer: Arc<dyn Observe>,
+    pub(crate) logins: Arc<dyn Authenticate>,
     pub(crate) connections: Connections,
 }
 
@@ -54,16 +56,19 @@ pub struct Lifetime {
 }
 
 impl Receiver {
-    /// Puts a receiver together. `policy` and `settings` are looked at when a transaction and a session begin.
+    /// Puts a receiver together. `policy` and `settings` are looked at when a transaction and a session begin; `logins` is asked
+    /// where a listener offers AUTH.
     pub fn new(
         store: Arc<dyn Enqueue>,
         policy: Arc<ArcSwap<Snapshot>>,
         settings: Arc<ArcSwap<ServerSettings>>,
         clock: Arc<dyn Clock>,
         observer: Arc<dyn Observe>,
+        logins: Arc<dyn Authenticate>,
     ) -> Self {
         let connections = Connections::new();
-        Self { shared: Arc::new(Shared { store, policy, settings, clock, observer, connections }) }
+        let shared = Shared { store, policy, settings, clock, observer, logins, connections };
+        Self { shared: Arc::new(shared) }
     }
 
     /// The connections at present, of all listeners.

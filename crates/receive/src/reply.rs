@@ -97,6 +97,16 @@ pub(crate) fn no_postmaster() -> Reply {
     reply(550, [5, 1, 1], "there is no postmaster here")
 }
 
+/// RFC 4954 section 6.
+pub(crate) fn login_refused() -> Reply {
+    reply(535, [5, 7, 8], "authentication failed")
+}
+
+/// RFC 4954 section 6.
+pub(crate) fn login_undecided() -> Reply {
+    reply(454, [4, 7, 0], "authentication is not possible at present; try again")
+}
+
 pub(crate) fn no_transaction() -> Reply {
     reply(503, [5, 5, 1], "no transaction")
 }

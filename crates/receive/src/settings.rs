@@ -76,6 +76,8 @@ pub struct ListenerSettings {
     pub tls: ListenerTls,
     /// Whether mail is refused before TLS (530 5.7.0).
     pub require_tls: bool,
+    /// Whether AUTH is offered, where TLS is in use.
+    pub auth: bool,
 }
 
 /// TLS on a listener.

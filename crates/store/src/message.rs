@@ -56,6 +56,9 @@ pub struct ClientFacts {
     pub tls: Option<String>,
     /// Whether it may send to anybody.
     pub from_source: bool,
+    /// The account that it authenticated as; `None` where it did not.
+    #[serde(default)]
+    pub account: Option<String>,
 }
 
 /// A recipient as it was given in `RCPT TO`.

@@ -100,6 +100,7 @@ pub(crate) fn message(id: MessageId, at: Timestamp) -> NewMessage {
             helo: "client.example".into(),
             tls: Some("TLSv1.3".into()),
             from_source: true,
+            account: None,
         },
         revision: 1,
         subject: "Grüße".into(),

@@ -106,7 +106,8 @@ fn check_listeners(
         Some(raw) if !raw.is_empty() => raw,
         Some(_) | None => {
             let address = judge.address(None, "listener.address");
-            return vec![Listener { address, tls: ListenerTls::StartTls, require_tls: false }];
+            let tls = ListenerTls::StartTls;
+            return vec![Listener { address, tls, require_tls: false, auth: false }];
         }
     };
     let mut seen = HashSet::new();
@@ -165,7 +166,7 @@ fn check_listener(judge: &Judge<'_>, raw: RawListener) -> Option<Listener> {
         return None;
     }
     let address = judge.address_at(address, &under("address"), "listener.address");
-    Some(Listener { address, tls, require_tls })
+    Some(Listener { address, tls, require_tls, auth: false })
 }
 
 fn certificate(judge: &Judge<'_>, raw: RawTls, base: &Path) -> Option<CertificateFiles> {

@@ -12,7 +12,7 @@ use gatepost_policy::accept::Warning;
 use gatepost_policy::direction::{Direction, Matched};
 use gatepost_policy::evidence::Attempt;
 use gatepost_policy::id::MessageId;
-use gatepost_receive::{Anomaly, Observe};
+use gatepost_receive::{Anomaly, Login, Observe};
 use gatepost_store::embedded::Embedded;
 use gatepost_store::{Clock, Event, EventKind, Journal, Verdict};
 use gatepost_wire::timestamp::Timestamp;
@@ -104,6 +104,10 @@ impl Observe for Chronicle {
 
     fn session_closed(&self) {
         self.metrics.session_closed();
+    }
+
+    fn login(&self, login: &Login) {
+        self.metrics.login(login);
     }
 
     fn message_received(&self, direction: Direction) {

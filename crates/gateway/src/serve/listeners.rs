@@ -143,11 +143,11 @@ fn keyed(
 }
 
 fn settings(listener: &config::Listener, tls: &ServerTls) -> ListenerSettings {
-    let config::Listener { address: _, tls: kind, require_tls } = listener;
+    let config::Listener { address: _, tls: kind, require_tls, auth } = listener;
     let tls = match kind {
         config::ListenerTls::Off => ListenerTls::Off,
         config::ListenerTls::StartTls => ListenerTls::StartTls(tls.clone()),
         config::ListenerTls::Implicit => ListenerTls::Implicit(tls.clone()),
     };
-    ListenerSettings { tls, require_tls: *require_tls }
+    ListenerSettings { tls, require_tls: *require_tls, auth: *auth }
 }

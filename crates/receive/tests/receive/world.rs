@@ -16,7 +16,8 @@ use gatepost_policy::{
     snapshot::{Snapshot, TlsSettings},
 };
 use gatepost_receive::{
-    Anomaly, Lifetime, ListenerSettings, ListenerTls, Observe, Receiver, ServerSettings,
+    Anomaly, Authenticate, Lifetime, ListenerSettings, ListenerTls, Login, Observe, Receiver,
+    ServerSettings,
 };
 use gatepost_store::{
     Cause, Certainty, Claim, Clock, Dispatch as _, Enqueue, Inspect as _, NewMessage, Receipt,
@@ -24,6 +25,7 @@ use gatepost_store::{
     embedded::{self, Embedded, Mode, Options},
 };
 use gatepost_testkit::{Cert, TestCa};
+use gatepost_wire::secret::Secret;
 use tempfile::TempDir;
 use tokio::{
     io::{
@@ -66,6 +68,7 @@ pub(crate) struct Setup {
     pub(crate) policy: String,
     pub(crate) tls: Tls,
     pub(crate) require_tls: bool,
+    pub(crate) auth: bool,
     pub(crate) settings: ServerSettings,
     pub(crate) disk_reserve: Option<u64>,
     pub(crate) fault: Fault,
@@ -77,6 +80,7 @@ impl Default for Setup {
             policy: OURS.to_owned(),
             tls: Tls::Off,
             require_tls: false,
+            auth: false,
             settings: ServerSettings::new("gw.example"),
             disk_reserve: Some(0),
             fault: Fault::None,
@@ -90,9 +94,14 @@ pub(crate) struct Seen {
     pub(crate) verdicts: Mutex<Vec<(gatepost_store::Verdict, usize)>>,
     pub(crate) hits: Mutex<Vec<String>>,
     pub(crate) received: Mutex<Vec<Direction>>,
+    pub(crate) logins: Mutex<Vec<Login>>,
 }
 
 impl Observe for Seen {
+    fn login(&self, login: &Login) {
+        self.logins.lock().unwrap().push(login.clone());
+    }
+
     fn message_received(&self, direction: Direction) {
         self.received.lock().unwrap().push(direction);
     }
@@ -107,6 +116,21 @@ impl Observe for Seen {
 
     fn anomaly(&self, _client: IpAddr, what: Anomaly) {
         self.anomalies.lock().unwrap().push(what);
+    }
+}
+
+/// Accounts in which there is anna alone, with the password `right`; nothing is known of `later`.
+struct Anna;
+
+#[async_trait]
+impl Authenticate for Anna {
+    async fn check(&self, name: &str, password: &Secret, client: IpAddr) -> Login {
+        assert!(client.is_loopback());
+        match (name.to_ascii_lowercase().as_str(), password.expose()) {
+            ("anna", "right") => Login::Granted { account: "anna".into() },
+            ("later", _) => Login::Undecided { why: "the store is closed".into() },
+            _ => Login::Refused,
+        }
     }
 }
 
@@ -179,6 +203,7 @@ impl World {
                 Tls::Implicit => ListenerTls::Implicit(tls()),
             },
             require_tls: setup.require_tls,
+            auth: setup.auth,
         };
         let policy = Arc::new(ArcSwap::from_pointee(snapshot(1, &setup.policy)));
         let settings = Arc::new(ArcSwap::from_pointee(setup.settings));
@@ -189,6 +214,7 @@ impl World {
             Arc::clone(&settings),
             clock,
             Arc::clone(&seen) as Arc<dyn Observe>,
+            Arc::new(Anna),
         );
         let sessions = CancellationToken::new();
         let life =

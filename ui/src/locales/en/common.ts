@@ -33,8 +33,6 @@ const common = {
   actions: 'Actions',
   actionsFor: 'Actions for {name}',
   more: 'More',
-  asTable: 'As a table',
-  time: 'Time',
   name: 'Name',
   details: 'Details',
   reason: 'Reason',

@@ -72,8 +72,9 @@ fn received(story: &MessageStory) -> Line {
         .tls
         .as_deref()
         .map_or_else(|| "in clear text".to_owned(), |version| format!("over {version}"));
+    let account = client.account.as_deref().map(|name| format!(" as {name:?}")).unwrap_or_default();
     let text = format!(
-        "received from {sender}: {} bytes by {} ({}) {how}, revision {} of the policy",
+        "received from {sender}: {} bytes by {} ({}){account} {how}, revision {} of the policy",
         story.size, client.address, client.helo, story.revision
     );
     Line { at: story.received_at, what: "received".to_owned(), text, more: Vec::new() }

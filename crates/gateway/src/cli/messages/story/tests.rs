@@ -34,6 +34,7 @@ fn story() -> MessageStory {
             helo: "mail.acme.example".into(),
             tls: None,
             from_source: true,
+            account: None,
         },
         revision: 7,
         verdicts: vec![RecordedVerdict {
