@@ -134,6 +134,8 @@ const tls: Record<keyof typeof en, Message> = {
   inList: 'Erzwingen',
   leftOut: { one: '{n} Domain bleibt weg: E-Mail an sie geht vielleicht im Klartext hinaus.', other: '{n} Domains bleiben weg: E-Mail an sie geht vielleicht im Klartext hinaus.' },
   anyway: { one: '{n} Domain wird erzwungen, obwohl sie scheitert: E-Mail an sie wartet und geht nach {span} an den Absender zurück.', other: '{n} Domains werden erzwungen, obwohl sie scheitern: E-Mail an sie wartet und geht nach {span} an die Absender zurück.' },
+  anywayPlain: { one: '{n} Domain wird erzwungen, obwohl sie scheitert: E-Mail an sie wartet und geht am Ende an den Absender zurück.', other: '{n} Domains werden erzwungen, obwohl sie scheitern: E-Mail an sie wartet und geht am Ende an die Absender zurück.' },
+  nothingToProbe: 'Noch gibt es keine Domain zu prüfen.',
   allIn: 'Alle erzwingen',
   failingOut: 'Weglassen, was scheitert',
   inEffect: 'Gilt für E-Mail, die danach eintrifft. Was schon wartet, ändert sich nur durch Neu bewerten in der Warteschlange.',

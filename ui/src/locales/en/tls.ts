@@ -132,6 +132,8 @@ const tls = {
   inList: 'Enforce',
   leftOut: { one: '{n} domain is left out: mail to it may leave in clear text.', other: '{n} domains are left out: mail to them may leave in clear text.' },
   anyway: { one: '{n} domain is enforced although it fails: mail to it waits, and is returned to its sender after {span}.', other: '{n} domains are enforced although they fail: mail to them waits, and is returned to its senders after {span}.' },
+  anywayPlain: { one: '{n} domain is enforced although it fails: mail to it waits, and is returned to its sender in the end.', other: '{n} domains are enforced although they fail: mail to them waits, and is returned to its senders in the end.' },
+  nothingToProbe: 'There is no domain to probe yet.',
   allIn: 'Enforce all of them',
   failingOut: 'Leave out what fails',
   inEffect: 'In effect for mail that arrives from then on. What waits already changes only by Re-evaluate in the queue.',
