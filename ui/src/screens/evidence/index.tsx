@@ -1,0 +1,163 @@
+// Evidence: for a period and a scope, what was delivered and how, whether the record of it is complete, and the file
+// that an auditor takes away.
+
+import { useState } from 'react'
+import { useWhyNot } from '../../app/session'
+import { Banner, Button, Card, CopyBox, CopyButton, DateRange, ErrorBanner, Facts, Loaded, month, Page, SelectField, Table, toast, type Period } from '../../design'
+import { download } from '../../lib/api'
+import { day, number } from '../../lib/format'
+import { t } from '../../lib/i18n'
+import { useAction, useQuery } from '../../lib/query'
+import '../mail/mail.css'
+import { periodProblem } from '../mail/period'
+import { ScopeField, useScope, type Scope } from './Scope'
+import type { Evidence as Summary } from './shapes'
+import { Roots } from './Roots'
+
+export default function Evidence() {
+  const [period, setPeriod] = useState<Period>(() => month(0))
+  const scope = useScope()
+  const problem = periodProblem(period)
+  const ready = problem === null && scope.query !== null
+  const query = { ...period, ...scope.query }
+  const summary = useQuery<Summary>(ready ? '/tls/evidence' : null, { query })
+  return (
+    <Page title={t('evidence.title')} intro={t('evidence.lead')} help={{ cli: `gatepost tls evidence export --from ${period.from} --to ${period.to}`, api: `GET /api/v1/tls/evidence?from=${period.from}&to=${period.to}`, keys: ['retention.evidence'] }}>
+      <Card>
+        <div className="toolbar">
+          <DateRange value={period} onValue={setPeriod} />
+          <ScopeField scope={scope} />
+        </div>
+        <p className="muted small">{t('mail.utcDays')}</p>
+        {problem !== null && <Banner tone="warn">{t(`mail.${problem}`)}</Banner>}
+        <Export query={query} ready={ready} period={period} />
+      </Card>
+      {ready && (
+        <Loaded query={summary} lines={8}>
+          {(data) => <Result data={data} scope={scope} period={period} />}
+        </Loaded>
+      )}
+      <Verify />
+    </Page>
+  )
+}
+
+function Export({ query, ready, period }: { query: Record<string, string | null | undefined>; ready: boolean; period: Period }) {
+  const why = useWhyNot('export_evidence')
+  const [addresses, setAddresses] = useState('hidden')
+  const save = useAction(async () => {
+    await download('/tls/evidence/export', `evidence-${period.from}-${period.to}.json`, { query: { ...query, addresses } })
+    toast(t('evidence.exported'))
+  })
+  return (
+    <>
+      <div className="toolbar">
+        <SelectField
+          className="wide"
+          label={t('evidence.addresses')}
+          value={addresses}
+          onValue={setAddresses}
+          choices={[
+            { value: 'hidden', label: t('evidence.addressesHidden') },
+            { value: 'clear', label: t('evidence.addressesClear') },
+          ]}
+        />
+        <Button kind="primary" icon="download" busy={save.busy} why={why ?? (ready ? null : t('mail.noDay'))} onClick={() => void save.run()}>
+          {t('evidence.export')}
+        </Button>
+      </div>
+      <ErrorBanner error={save.error} />
+    </>
+  )
+}
+
+function Result({ data, scope, period }: { data: Summary; scope: Scope; period: Period }) {
+  const clear = data.delivered - data.encrypted
+  return (
+    <>
+      <Card title={t('evidence.counts')} intro={t('evidence.of', { scope: scope.words, from: day(period.from), to: day(period.to) })}>
+        {data.records === 0 ? (
+          <p className="muted">{t('evidence.nothing')}</p>
+        ) : (
+          <>
+            {data.clear_under_enforced === 0 ? <Banner tone="ok" title={t('evidence.clearEnforcedNone')} /> : <Banner tone="bad" title={t('evidence.clearEnforcedSome', { n: data.clear_under_enforced })} />}
+            <div className="tiles">
+              {(
+                [
+                  ['records', data.records],
+                  ['delivered', data.delivered],
+                  ['encrypted', data.encrypted],
+                  ['verified', data.verified],
+                  ['clear', clear],
+                  ['clearEnforced', data.clear_under_enforced],
+                ] as const
+              ).map(([name, value]) => (
+                <div className="tile" key={name}>
+                  <b>{number(value)}</b>
+                  <span>{t(`evidence.${name}`)}</span>
+                </div>
+              ))}
+            </div>
+          </>
+        )}
+      </Card>
+      <Card title={t('evidence.complete')}>
+        <Completeness data={data} />
+        <Roots data={data} period={period} />
+        {data.key_fingerprint !== null && (
+          <Facts
+            rows={[
+              [
+                t('evidence.key'),
+                <span key="k" className="row">
+                  <code>{data.key_fingerprint}</code>
+                  <CopyButton text={data.key_fingerprint} what={t('evidence.key')} />
+                </span>,
+              ],
+            ]}
+          />
+        )}
+        <p className="muted small">{t('evidence.keyHint')}</p>
+      </Card>
+    </>
+  )
+}
+
+function Completeness({ data }: { data: Summary }) {
+  if (data.complete) {
+    return (
+      <Banner tone="ok" title={t('evidence.complete')}>
+        <p>{t('evidence.completeText')}</p>
+      </Banner>
+    )
+  }
+  return (
+    <>
+      <Banner tone="bad" title={t('evidence.incomplete')}>
+        <p>{data.gaps.length === 0 ? t('evidence.incompleteNoGap') : t('evidence.incompleteText', { n: data.gaps.length })}</p>
+      </Banner>
+      {data.gaps.length > 0 && (
+        <Table caption={t('evidence.gaps')} rows={data.gaps} rowKey={(_, at) => String(at)} columns={[{ key: 'gap', head: t('evidence.gaps'), names: true, cell: (gap) => <code>{typeof gap === 'string' ? gap : JSON.stringify(gap)}</code> }]} />
+      )}
+    </>
+  )
+}
+
+function Verify() {
+  return (
+    <div className="columns">
+      <Card title={t('evidence.verify')}>
+        <p>{t('evidence.verifyText')}</p>
+        <CopyBox label={t('common.asCli')} text={t('evidence.verifyCommand')} />
+        <p className="muted">{t('evidence.verifyExit')}</p>
+      </Card>
+      <Card title={t('evidence.limits')}>
+        <ul className="bullets">
+          <li>{t('evidence.limitHop')}</li>
+          <li>{t('evidence.limitOwn')}</li>
+          <li>{t('evidence.limitOpportunistic')}</li>
+        </ul>
+      </Card>
+    </div>
+  )
+}
