@@ -11,9 +11,9 @@ describe('the report over time', () => {
     const all = everyDay(days, { from: '2026-10-31', to: '2026-11-03' })
     expect(all.map((day) => day.day)).toEqual(['2026-10-31', '2026-11-01', '2026-11-02', '2026-11-03'])
     expect(stacked(all).slice(1)).toEqual([
-      [0, 3, 0, 10],
-      [0, 5, 0, 10],
       [0, 6, 0, 10],
+      [0, 5, 0, 10],
+      [0, 3, 0, 10],
     ])
     expect(stacked(all)[0][1]).toBe(Date.parse('2026-11-01T00:00:00Z') / 1000)
   })

@@ -17,13 +17,13 @@ export function everyDay(days: ReportDay[], period: Period): ReportDay[] {
   return daysOf(period).map((day) => known.get(day) ?? empty(day))
 }
 
-/** Columns that are drawn upon each other: of each day its seconds, then TLS 1.3, with TLS 1.2, with clear text. */
+/** Columns that are drawn upon each other, tallest first: of each day its seconds, all, without clear text, TLS 1.3 alone. */
 export function stacked(days: ReportDay[]): [number[], number[], number[], number[]] {
   return [
     days.map((day) => Date.parse(`${day.day.slice(0, 10)}T00:00:00Z`) / 1000),
-    days.map((day) => day.tls13),
-    days.map((day) => day.tls13 + day.tls12),
     days.map((day) => day.tls13 + day.tls12 + day.none),
+    days.map((day) => day.tls13 + day.tls12),
+    days.map((day) => day.tls13),
   ]
 }
 
