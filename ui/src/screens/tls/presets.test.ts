@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { adopt, wire } from '../../draft/document'
 import { ruleName, type PolicyDocument } from '../../draft/types'
-import { enforceExcept, opportunisticForAll, triesForAll } from './presets'
+import { enforceForList } from '../../draft/enforce'
+import { atLevel, enforceExcept, opportunisticForAll, triesForAll } from './presets'
 
 const standard = (): PolicyDocument =>
   adopt({ rule: [{ system: 'opportunistic_tls' }, { system: 'deliver_inbound' }, { system: 'deliver_outbound' }] })
@@ -42,5 +43,13 @@ describe('the cards', () => {
       'Opportunistic for all',
       'Deliver Outbound',
     ])
+  })
+
+  it('give a list one level: the rule that there is changes', () => {
+    const { document, rule } = enforceForList(standard(), { list: 'Partners', text: 'a.example', level: 'Require' })
+    const raised = atLevel(document, 'partners', 'Verify')
+    expect(raised.rule.find((one) => one.key === rule)).toMatchObject({ actions: [{ action: 'add_message_header', value: 'x-TLSLevel:Verify' }] })
+    expect(enforceForList(raised, { list: 'Partners', text: '', level: 'Verify' }).document).toBe(raised)
+    expect(atLevel(document, 'partners', 'Require')).toBe(document)
   })
 })

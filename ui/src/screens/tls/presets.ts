@@ -1,8 +1,8 @@
 // The cards beside *Enforce for a list*: whole set-ups made from Message Rules, in the draft, in one step. What always
 // holds: a rule that is made acts on all outbound mail that no rule above it gave a level; done twice, nothing changes.
 
-import { addData, addRule, blankRule, fold, freshKey, moveRule, ruleNames, same, setActive, uniqueName } from '../../draft/document'
-import { isSystem, type Condition, type CustomRule, type PolicyDocument } from '../../draft/types'
+import { addData, addRule, blankRule, changeRule, fold, freshKey, moveRule, ruleNames, same, setActive, uniqueName } from '../../draft/document'
+import { isSystem, type Action, type Condition, type CustomRule, type PolicyDocument } from '../../draft/types'
 
 export const EVERYWHERE_RULE = 'TLS Enforced everywhere'
 export const ALL_RULE = 'Opportunistic for all'
@@ -39,9 +39,11 @@ function find(document: PolicyDocument, conditions: Condition[], level: string):
       rule.final_action === 'none' &&
       rule.conditions.length === conditions.length &&
       conditions.every((wanted) => rule.conditions.some((had) => same(without(had), without(wanted)))) &&
-      rule.actions.some((action) => action.action === 'add_message_header' && action.value.replace(/\s/g, '').toLowerCase() === `x-tlslevel:${level}`),
+      rule.actions.some((action) => isLevelField(action) && action.value.replace(/\s/g, '').toLowerCase() === `x-tlslevel:${level}`),
   )
 }
+
+const isLevelField = (action: Action): action is Extract<Action, { action: 'add_message_header' }> => action.action === 'add_message_header' && /^x-tlslevel\s*:/i.test(action.value.trim())
 
 /** Makes a rule act, where it is switched off or stands too low, or adds it. */
 function ensured(document: PolicyDocument, name: string, conditions: Condition[], level: 'Try' | 'Require' | 'Verify'): PolicyDocument {
@@ -66,6 +68,18 @@ function withList(document: PolicyDocument, list: string, text: string): [Policy
   if (found !== undefined) return [document, found.name]
   const name = uniqueName(list.trim(), document.rule_data.map((set) => set.name))
   return [addData(document, { key: freshKey(), name, kind: 'domains', values: text }), name]
+}
+
+/**
+ * The document with the rules that enforce a list at another level set to this one: one list has one level, and a
+ * second rule below the first would never decide.
+ */
+export function atLevel(document: PolicyDocument, list: string, level: 'Require' | 'Verify'): PolicyDocument {
+  const conditions = [OUTBOUND, recipient('matches', list)]
+  const other = find(document, conditions, level === 'Require' ? 'verify' : 'require')
+  if (other === undefined) return document
+  const actions = other.actions.map((action) => (isLevelField(action) ? { action: 'add_message_header' as const, value: `x-TLSLevel:${level}` } : action))
+  return changeRule(document, other.key, { actions })
 }
 
 /** Every outbound recipient that is not in the list has to be reached under TLS; the list is tried. */

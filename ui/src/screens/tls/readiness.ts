@@ -7,7 +7,8 @@ export type Standing = 'passes' | 'clear' | 'fails' | 'unknown'
 
 /** A row of the readiness table: one entry of the list. `.hospital.example` may be several domains, or none that is known. */
 export type Row =
-  | { state: 'waiting' | 'probing'; domain: string }
+  | { state: 'waiting'; domain: string }
+  | { state: 'probing'; domain: string }
   | { state: 'failed'; domain: string; problem: string }
   | { state: 'done'; domain: string; probes: Probe[] }
 
