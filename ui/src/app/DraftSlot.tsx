@@ -1,5 +1,3 @@
 // Where the bar of the policy draft stands: above the screen, and in sight while the screen moves under it.
 
-export function DraftSlot() {
-  return null
-}
+export { DraftBar as DraftSlot } from '../draft/DraftBar'

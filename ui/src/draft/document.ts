@@ -294,3 +294,18 @@ export function deleteData(document: PolicyDocument, key: string): PolicyDocumen
   if (!set || usersOf(document, set.name).length > 0) return document
   return { ...document, rule_data: document.rule_data.filter((other) => other !== set) }
 }
+
+/** A text of lines with those added that it does not have yet; case and blanks do not make another one. */
+export function addText(text: string, lines: readonly string[]): string {
+  const there = new Set(text.split(/\r?\n/).map(fold))
+  const added: string[] = []
+  for (const line of lines) {
+    const folded = fold(line)
+    if (folded === '' || there.has(folded)) continue
+    there.add(folded)
+    added.push(line.trim())
+  }
+  if (added.length === 0) return text
+  const head = text.trimEnd()
+  return `${head === '' ? '' : `${head}\n`}${added.join('\n')}\n`
+}

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { adopt, deleteRule, findData, findRule, moveRule, setActive } from './document'
-import { addLines, enforceForList } from './enforce'
+import { addText, adopt, deleteRule, findData, findRule, moveRule, setActive } from './document'
+import { enforceForList } from './enforce'
 import { order, sample } from './samples'
 
 const wish = { list: 'Forty', text: 'a.example\nB.example\n a.example \n\n', level: 'Require' as const }
@@ -103,8 +103,8 @@ describe('Enforce for a list', () => {
   })
 
   it('adds to a set what it does not have', () => {
-    expect(addLines('one.example\r\n# two\n', 'TWO.example\n ONE.example ')).toBe('one.example\r\n# two\nTWO.example\n')
-    expect(addLines('one.example', 'one.example')).toBe('one.example')
+    expect(addText('one.example\r\n# two\n', ['TWO.example', ' ONE.example '])).toBe('one.example\r\n# two\nTWO.example\n')
+    expect(addText('one.example', ['one.example'])).toBe('one.example')
     const done = enforceForList(deleteRule(sample(), '01ENFORCE'), { ...wish, list: 'partners' })
     expect(findData(done.document, '01PARTNERS')).toMatchObject({
       name: 'Partners',

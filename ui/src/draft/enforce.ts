@@ -9,6 +9,7 @@
 
 import {
   addData,
+  addText,
   addRule,
   blankRule,
   changeData,
@@ -56,25 +57,10 @@ function recipient(match: 'matches' | 'does_not_match', list: string): Condition
   return { condition: 'recipient', match, rule_data: list }
 }
 
-/** Adds the lines that a text does not have yet, without regard to case and blanks. */
-export function addLines(text: string, more: string): string {
-  const there = new Set(text.split(/\r?\n/).map(fold))
-  const added: string[] = []
-  for (const line of more.split(/\r?\n/)) {
-    const folded = fold(line)
-    if (folded === '' || there.has(folded)) continue
-    there.add(folded)
-    added.push(line.trim())
-  }
-  if (added.length === 0) return text
-  const head = text.trimEnd()
-  return `${head === '' ? '' : `${head}\n`}${added.join('\n')}\n`
-}
-
 function withList(document: PolicyDocument, wish: EnforceWish): [PolicyDocument, string, string] {
   const found = findDataNamed(document, wish.list)
   if (found?.kind === 'domains') {
-    const values = addLines(valuesText(found.values), wish.text)
+    const values = addText(valuesText(found.values), wish.text.split('\n'))
     return [changeData(document, found.key, { values }), found.key, found.name]
   }
   const name = found
@@ -84,7 +70,7 @@ function withList(document: PolicyDocument, wish: EnforceWish): [PolicyDocument,
       )
     : wish.list.trim()
   const key = freshKey()
-  const set = { key, name, kind: 'domains' as const, values: addLines('', wish.text) }
+  const set = { key, name, kind: 'domains' as const, values: addText('', wish.text.split('\n')) }
   return [addData(document, set), key, name]
 }
 

@@ -134,6 +134,18 @@ describe('a draft', () => {
     expect(keep.size()).toBe(0)
   })
 
+  it('published takes over the ids that the gateway gave, and tells nobody where nothing is new', () => {
+    const store = ready()
+    store.edit('one', (document) => addRule(document, blankRule('New'), 0))
+    const sent = wire(draft(store).document)
+    store.published(8)
+    store.receive(8, sent, { ...IDS, rule: new Map([...IDS.rule, ['new', '01NEW']]) })
+    expect(draft(store).document.rule[0]?.key).toBe('01NEW')
+    const before = draft(store)
+    store.receive(8, sent, { ...IDS, rule: new Map([...IDS.rule, ['new', '01NEW']]) })
+    expect(store.get()).toBe(before)
+  })
+
   it('says when the browser could not keep it, and works on', () => {
     const store = ready(storage(10))
     store.edit('one', (document) => deleteRule(document, '01TAG'))

@@ -63,6 +63,8 @@ export interface DraftStore {
   noticed(revision: number): void
   /** Carries the draft over to what holds now. Conflicts without a choice stop it: then nothing changes. */
   rebaseOnto(revision: number, document: unknown, choices: Choices, ids?: KnownIds): Conflict[]
+  /** Whether a draft with changes is kept that was not brought together with the policy yet. */
+  restorable(): boolean
   /** Forgets everything, for signing out. */
   forget(): void
 }
@@ -122,8 +124,9 @@ export function createDraftStore(keep: Keep | null, schedule: Schedule = (write)
     const current = draft ?? fromKept(restored)
     restored = null
     if (!current || !isChanged(current)) {
-      if (current?.base === revision && draft) return
-      set(fresh(revision, adopt(received, ids)))
+      const document = adopt(received, ids)
+      if (draft?.base === revision && sameThings(draft.original, document)) return
+      set(fresh(revision, document))
     } else if (current.base === revision) {
       set({ ...current, newer: null })
     } else {
@@ -181,6 +184,7 @@ export function createDraftStore(keep: Keep | null, schedule: Schedule = (write)
       if (draft && revision !== draft.base) set({ ...draft, newer: revision })
     },
     rebaseOnto,
+    restorable: () => draft === null && restored !== null,
     forget() {
       restored = null
       keep?.removeItem(PLACE)
@@ -191,6 +195,12 @@ export function createDraftStore(keep: Keep | null, schedule: Schedule = (write)
 
 function fromKept(kept: Kept | null): Draft | null {
   return kept && { ...fresh(kept.base, kept.original), document: kept.document }
+}
+
+/** Whether two documents say the same and their things go by the same keys. */
+function sameThings(a: PolicyDocument, b: PolicyDocument): boolean {
+  const keys = (document: PolicyDocument): string => [...document.rule, ...document.rule_data].map((entry) => entry.key).join(' ')
+  return keys(a) === keys(b) && same(a, b)
 }
 
 /** Whether publishing would change anything. */

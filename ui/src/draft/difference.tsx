@@ -1,0 +1,197 @@
+/**
+ * A difference between two policies, as the gateway tells it: what changed, in words,
+ * and the same as a text. Review, Changes and a conflict show it alike.
+ */
+
+import { Chip, type ChipTone } from '../design'
+import { t, type Key } from '../lib/i18n'
+import { actionText, conditionText, word } from '../screens/rules/words'
+import { same } from './document'
+import type { Action, Condition } from './types'
+import './draft.css'
+
+/** One entry of `POST /policy/diff`. */
+export interface DiffChange {
+  area: string
+  name: string
+  change: 'added' | 'removed' | 'changed' | 'moved'
+  /** From 1. */
+  from_position: number | null
+  to_position: number | null
+  before: unknown
+  after: unknown
+}
+
+/** The answer of `POST /policy/diff` and of a revision's `diff`. */
+export interface Difference {
+  changes: DiffChange[]
+  /** A unified diff of the policy files. */
+  text: string
+}
+
+/** How many lines of a field are shown before the rest is counted. */
+const LINES_SHOWN = 20
+
+const TONES: Record<DiffChange['change'], ChipTone> = { added: 'ok', removed: 'bad', changed: 'info', moved: 'quiet' }
+const SIGNS: Record<DiffChange['change'], string> = { added: '+', removed: '−', changed: '±', moved: '↕' }
+
+/** The thing that changed, by its kind and name. */
+export function areaText(area: string, name: string): string {
+  const key = `draft.area_${area}`
+  const text = t(key as Key, { name })
+  return text === key ? t('draft.area_other', { area, name }) : text
+}
+
+function sentence(change: DiffChange): string {
+  const what = areaText(change.area, change.name)
+  switch (change.change) {
+    case 'added':
+      return change.area === 'rule' && change.to_position !== null ? t('draft.addedAt', { what, position: change.to_position }) : t('draft.added', { what })
+    case 'removed':
+      return t('draft.removed', { what })
+    case 'changed':
+      return t('draft.changed', { what })
+    case 'moved':
+      return change.from_position !== null && change.to_position !== null
+        ? t('draft.moved', { what, from: change.from_position, to: change.to_position })
+        : t('draft.movedOnly', { what })
+  }
+}
+
+export function ChangeList({ changes }: { changes: readonly DiffChange[] }) {
+  return (
+    <ul className="plain diff-changes">
+      {changes.map((change, index) => (
+        <li key={index} className="diff-change">
+          <Chip tone={TONES[change.change]}>{SIGNS[change.change]}</Chip>
+          <div className="stack stack-sm">
+            <span className="break">{sentence(change)}</span>
+            {change.change === 'changed' && <FieldChanges before={change.before} after={change.after} />}
+          </div>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+/** An entry by its fields, in people's words. */
+export function EntryText({ value }: { value: unknown }) {
+  if (!isFields(value)) return <pre className="small">{JSON.stringify(value, null, 2)}</pre>
+  return (
+    <dl className="small diff-entry">
+      {Object.entries(value).map(([name, field]) => {
+        const lines = fieldLines(name, field)
+        return lines.length === 0 ? null : (
+          <div key={name}>
+            <dt className="muted">{fieldName(name)}</dt>
+            <dd className="break">
+              {lines.slice(0, LINES_SHOWN).map((line, index) => (
+                <div key={index}>{line}</div>
+              ))}
+              {lines.length > LINES_SHOWN && <div className="muted">{t('data.andMore', { n: lines.length - LINES_SHOWN })}</div>}
+            </dd>
+          </div>
+        )
+      })}
+    </dl>
+  )
+}
+
+type Fields = Record<string, unknown>
+
+function FieldChanges({ before, after }: { before: unknown; after: unknown }) {
+  if (!isFields(before) || !isFields(after)) return null
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((name) => !same(before[name], after[name]))
+  return (
+    <ul className="plain small diff-fields">
+      {names.map((name) => (
+        <li key={name}>
+          <FieldChange name={name} before={before[name]} after={after[name]} />
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function FieldChange({ name, before, after }: { name: string; before: unknown; after: unknown }) {
+  const [was, is] = [fieldLines(name, before), fieldLines(name, after)]
+  const gone = was.filter((line) => !is.includes(line))
+  const come = is.filter((line) => !was.includes(line))
+  return (
+    <>
+      <span className="muted">{fieldName(name)}</span>
+      <DiffLines sign="-" lines={gone} word={t('draft.before')} />
+      <DiffLines sign="+" lines={come} word={t('draft.after')} />
+    </>
+  )
+}
+
+function DiffLines({ sign, lines, word: said }: { sign: '-' | '+'; lines: readonly string[]; word: string }) {
+  return (
+    <>
+      {lines.slice(0, LINES_SHOWN).map((line, index) => (
+        <div key={index} className={sign === '+' ? 'diff-come' : 'diff-gone'}>
+          <span aria-hidden="true">{sign === '+' ? '+ ' : '− '}</span>
+          <span className="hidden-text">{said}: </span>
+          {line}
+        </div>
+      ))}
+      {lines.length > LINES_SHOWN && <div className="muted">{t('data.andMore', { n: lines.length - LINES_SHOWN })}</div>}
+    </>
+  )
+}
+
+const FIELD_NAMES: Record<string, Key> = {
+  name: 'rules.name',
+  note: 'rules.note',
+  active: 'rules.active',
+  shadow: 'rules.shadow',
+  conditions: 'rules.conditions',
+  actions: 'rules.actions',
+  final_action: 'rules.final',
+  reply: 'rules.reply',
+  kind: 'data.kind',
+  values: 'data.count',
+}
+
+function fieldName(name: string): string {
+  const key = FIELD_NAMES[name]
+  return key === undefined ? name : t(key)
+}
+
+/** A field's value in lines, in people's words where there are such. */
+function fieldLines(name: string, value: unknown): string[] {
+  if (value === null || value === undefined) return []
+  if (typeof value === 'boolean') return [value ? t('common.yes') : t('common.no')]
+  if (name === 'conditions' && Array.isArray(value)) return (value as Condition[]).map(conditionText)
+  if (name === 'actions' && Array.isArray(value)) return (value as Action[]).map(actionText)
+  if (name === 'final_action' && typeof value === 'string') return [word('final', value)]
+  if (typeof value === 'string') return value.split('\n').filter((line) => line.trim() !== '')
+  if (Array.isArray(value)) return value.map((item) => (typeof item === 'string' ? item : JSON.stringify(item)))
+  return [JSON.stringify(value)]
+}
+
+/** Lines of a unified diff, coloured; their first sign says the same. */
+export function DiffText({ text }: { text: string }) {
+  if (text.trim() === '') return <p className="muted">{t('draft.noText')}</p>
+  return (
+    <pre className="diff-text" tabIndex={0} aria-label={t('draft.asText')}>
+      {text.replace(/\n$/, '').split('\n').map((line, index) => (
+        <span key={index} className={lineClass(line)}>
+          {line === '' ? ' ' : line}
+          {'\n'}
+        </span>
+      ))}
+    </pre>
+  )
+}
+
+function lineClass(line: string): string {
+  if (line.startsWith('+++') || line.startsWith('---') || line.startsWith('@@')) return 'diff-head'
+  if (line.startsWith('+')) return 'diff-come'
+  return line.startsWith('-') ? 'diff-gone' : ''
+}

@@ -1,0 +1,9 @@
+import type { Route } from '../../app/routes'
+
+const routes: Route[] = [
+  { path: '/rules', load: () => import('./RulesScreen'), nav: { order: 20, label: 'nav.rules', icon: 'rules' } },
+  { path: '/rules/new', load: () => import('./RuleScreen') },
+  { path: '/rules/:id', load: () => import('./RuleScreen') },
+]
+
+export default routes

@@ -1,0 +1,57 @@
+// The shape of a trace, as `rules trace --json` and `POST /trace` give it.
+
+import type { Action } from '../../draft/types'
+
+export interface ConditionTrace {
+  condition: string
+  match: string
+  wanted: unknown
+  seen: unknown
+  /** Null where it cannot be told. */
+  holds: boolean | null
+}
+
+export interface StepTrace {
+  rule: string
+  matched: boolean
+  conditions: ConditionTrace[]
+  actions: Action[]
+}
+
+export interface DecidedBy {
+  header: string | null
+  rule: string | null
+  tls_policy: string | null
+  exception: string | null
+  published: string | null
+  route?: string | null
+  login?: string | null
+  default: boolean
+  revision: number
+}
+
+export interface RecipientTrace {
+  recipient: string
+  direction: string
+  steps: StepTrace[]
+  final_action: string
+  headers: string[]
+  tls: { level: string; decided_by: DecidedBy }
+  warnings: string[]
+}
+
+export interface Trace {
+  recipients: RecipientTrace[]
+}
+
+/** A value of a trace as text: a string as it is, several one a line, nothing as the given word. */
+export function shown(value: unknown, nothing: string): string {
+  if (value === null || value === undefined) return nothing
+  if (Array.isArray(value)) return value.map((item) => shown(item, nothing)).join('\n')
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
+
+/** The last rule that matched: the one that ended the walk, where one did. */
+export function endingStep(trace: RecipientTrace): StepTrace | null {
+  return trace.steps.at(-1)?.matched === true ? (trace.steps.at(-1) ?? null) : null
+}
