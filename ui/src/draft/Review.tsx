@@ -30,7 +30,7 @@ function useDifference(draft: Draft): { data: Difference | null; error: unknown;
   return { ...state, reload: () => setRound((n) => n + 1) }
 }
 
-export function Review({ draft, onClose }: { draft: Draft; onClose: () => void }) {
+export function Review({ draft, onClose, onPublished }: { draft: Draft; onClose: () => void; onPublished?: (revision: number) => void }) {
   const difference = useDifference(draft)
   const { checked, busy: checking } = useCheck(draft.document)
   const [tab, setTab] = useState('words')
@@ -51,6 +51,7 @@ export function Review({ draft, onClose }: { draft: Draft; onClose: () => void }
     try {
       const done = await publish(draft, reason.trim())
       toast(done.changed ? t('draft.published', { revision: done.revision }) : t('draft.publishedSame'))
+      onPublished?.(done.revision)
       onClose()
     } catch (problem) {
       if (problem instanceof ProblemError && problem.status === 412) {

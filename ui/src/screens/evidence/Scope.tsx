@@ -4,6 +4,7 @@ import { useState } from 'react'
 import { SelectField, TextField } from '../../design'
 import { t } from '../../lib/i18n'
 import { useQuery } from '../../lib/query'
+import { useSearch } from '../../lib/router'
 import { spelled } from '../mail/unseen'
 
 interface RuleData {
@@ -30,9 +31,11 @@ export interface Scope {
 }
 
 export function useScope(): Scope {
-  const [kind, setKind] = useState<Kind>('all')
-  const [domain, setDomain] = useState('')
-  const [list, setList] = useState('')
+  const [search] = useSearch()
+  const [asked, given] = [search.get('list'), search.get('domain')]
+  const [kind, setKind] = useState<Kind>(asked !== null ? 'list' : given !== null ? 'domain' : 'all')
+  const [domain, setDomain] = useState(given ?? '')
+  const [list, setList] = useState(asked ?? '')
   const data = useQuery<{ items: RuleData[] }>('/rule-data', { query: { limit: 1000 } })
   const lists = data.data?.items.filter((one) => one.kind === 'domains') ?? []
   const chosen = lists.find((one) => one.name === list) ?? lists[0]

@@ -1,0 +1,108 @@
+// The effective table: a row a domain, with what can be done about it.
+
+import { Button, ButtonLink, Chip, type Column } from '../../design'
+import { number, Time } from '../../lib/format'
+import { t } from '../../lib/i18n'
+import { Link } from '../../lib/router'
+import { LevelChip } from '../mail/chips'
+import { Inert } from '../mail/Inert'
+import type { TlsDomain } from '../mail/shapes'
+import { spelled } from '../mail/unseen'
+import { VirtualTable } from '../mail/VirtualTable'
+import { quoted } from '../queue/filter'
+import { StandingChip } from './ProbeDetails'
+import { decidedBy } from './decided'
+import { standing } from './readiness'
+import { useWhyNot } from '../../app/session'
+
+interface Props {
+  rows: readonly TlsDomain[]
+  total: number | null
+  onProbe: (row: TlsDomain) => void
+  onExplain: (row: TlsDomain) => void
+}
+
+export function DomainTable({ rows, total, onProbe, onExplain }: Props) {
+  const mayNotProbe = useWhyNot('probe')
+  const mayNotEdit = useWhyNot('edit_policy')
+  const columns: Column<TlsDomain>[] = [
+    { key: 'domain', head: t('mail.domain'), names: true, cell: (row) => <Inert text={row.domain} /> },
+    {
+      key: 'level',
+      head: t('tls.level'),
+      cell: (row) => (
+        <div className="stack stack-sm">
+          <span>
+            <LevelChip level={row.level} />
+          </span>
+          <span className="small muted">
+            <Inert text={decidedBy(row.decided_by)} />
+          </span>
+        </div>
+      ),
+    },
+    { key: 'probe', head: t('tls.lastProbe'), cell: (row) => <LastProbe row={row} /> },
+    { key: 'deliveries', head: t('tls.deliveries'), cell: (row) => <Deliveries row={row} /> },
+    {
+      key: 'waiting',
+      head: t('tls.waiting'),
+      end: true,
+      cell: (row) =>
+        row.waiting === 0 ? (
+          '0'
+        ) : (
+          <Link to={`/queue?filter=${encodeURIComponent(`domain=${quoted(row.domain)}`)}`} aria-label={t('tls.waitingAt', { domain: spelled(row.domain) })}>
+            {number(row.waiting)}
+          </Link>
+        ),
+    },
+    {
+      key: 'actions',
+      head: t('common.actions'),
+      hideHead: true,
+      cell: (row) => {
+        const domain = spelled(row.domain)
+        return (
+          <span className="row">
+            <Button small icon="checklist" label={t('tls.probeOf', { domain })} why={mayNotProbe} onClick={() => onProbe(row)} />
+            <Button small icon="help" label={t('tls.explainOf', { domain })} onClick={() => onExplain(row)} />
+            {mayNotEdit === null && ['plain', 'try'].includes(row.level) && <ButtonLink small icon="lock" label={t('tls.enforceOf', { domain })} to={`/tls/enforce?domain=${encodeURIComponent(row.domain)}`} />}
+          </span>
+        )
+      },
+    },
+  ]
+  return <VirtualTable caption={t('tls.table')} columns={columns} rows={rows} rowKey={(row) => row.domain} total={total} widths="minmax(0, 1.6fr) minmax(0, 1.8fr) minmax(0, 1.2fr) minmax(0, 1.5fr) 4rem 7rem" />
+}
+
+function LastProbe({ row }: { row: TlsDomain }) {
+  const probe = row.last_probe
+  if (probe === null) return <span className="muted">{t('tls.neverProbed')}</span>
+  return (
+    <div className="stack stack-sm">
+      <span>
+        <StandingChip how={standing(probe, row.level === 'plain' || row.level === 'try' ? 'require' : row.level)} />
+      </span>
+      <span className="small muted">
+        <Time at={probe.at} ago />
+      </span>
+    </div>
+  )
+}
+
+function Deliveries({ row }: { row: TlsDomain }) {
+  const { delivered, encrypted, verified, clear, bounced } = row.deliveries
+  if (delivered + bounced === 0) return <span className="muted">{t('tls.noDeliveries')}</span>
+  return (
+    <div className="stack stack-sm">
+      <span>{t('tls.delivered', { n: delivered })}</span>
+      <span className="small muted">
+        {t('tls.encryptedOf', { n: encrypted })} · {t('tls.verifiedOf', { n: verified })}
+      </span>
+      <span className="row">
+        {clear > 0 && <Chip tone="warn">{t('tls.clearOf', { n: clear })}</Chip>}
+        {bounced > 0 && <Chip tone="bad">{t('tls.bouncedOf', { n: bounced })}</Chip>}
+      </span>
+    </div>
+  )
+}
