@@ -25,3 +25,41 @@ export interface Session {
   version: string
   hostname: string
 }
+
+/** An account: a person, or a program that submits mail with AUTH. */
+export interface User {
+  id: string
+  name: string
+  kind: 'person' | 'smtp'
+  role: Role | null
+  created_at: string
+  created_by: string | null
+  last_login: string | null
+  totp: boolean
+  disabled: boolean
+  sso: boolean
+}
+
+/** A session of the console, its own or somebody's. */
+export interface SessionInfo {
+  id: string
+  user: string | { id: string; name: string } | null
+  name?: string | null
+  created_at: string
+  last_seen: string
+  expires_at: string
+  from: string | null
+  agent: string | null
+  current?: boolean
+}
+
+/** A token of the API; the token itself is told once, when it is made. */
+export interface ApiToken {
+  id: string
+  name: string
+  role: Role
+  created_at: string
+  created_by: string | null
+  expires_at: string | null
+  last_used_at: string | null
+}

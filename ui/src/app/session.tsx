@@ -35,7 +35,12 @@ export function SessionProvider({ children }: { children: ReactNode }) {
   const signOut = useCallback(async () => {
     await api.del('/session')
     setCsrf(null)
-    // What this person read must not stay in the page for the next one.
+    // What this person read or drafted must not stay in the page for the next one.
+    try {
+      sessionStorage.clear()
+    } catch {
+      // A browser that keeps nothing has nothing to forget.
+    }
     location.assign('/login')
   }, [])
   const state = useMemo(() => ({ session, error, reload, enter, signOut }), [session, error, reload, enter, signOut])

@@ -99,8 +99,10 @@ export function Card({ title, intro, actions, children, flush = false }: { title
     <section className="card" aria-label={title}>
       {title !== undefined && (
         <div className="card-head">
-          <h2>{title}</h2>
-          {actions !== undefined && <div className="row">{actions}</div>}
+          <div className="row row-between">
+            <h2>{title}</h2>
+            {actions !== undefined && <div className="row">{actions}</div>}
+          </div>
           {intro !== undefined && <p className="intro">{intro}</p>}
         </div>
       )}

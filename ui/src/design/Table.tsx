@@ -27,12 +27,14 @@ export interface TableProps<R> {
   rows: readonly R[]
   rowKey: (row: R, index: number) => string
   scroll?: boolean
+  /** A table of few, short columns: it stays a table in half the width. */
+  compact?: boolean
   selected?: (row: R) => boolean
 }
 
-export function Table<R>({ caption, columns, rows, rowKey, scroll = false, selected }: TableProps<R>) {
+export function Table<R>({ caption, columns, rows, rowKey, scroll = false, compact = false, selected }: TableProps<R>) {
   const table = (
-    <table role="table" className={`table ${scroll ? '' : 'table-stack'}`}>
+    <table role="table" className={`table ${scroll ? '' : compact ? 'table-compact' : 'table-stack'}`}>
       <caption className="hidden-text">{caption}</caption>
       <thead role="rowgroup">
         <tr role="row">

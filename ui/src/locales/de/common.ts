@@ -35,6 +35,8 @@ const common: Record<keyof typeof en, Message> = {
   actions: 'Aktionen',
   actionsFor: 'Aktionen für {name}',
   more: 'Mehr',
+  asTable: 'Als Tabelle',
+  time: 'Zeit',
   name: 'Name',
   details: 'Einzelheiten',
   reason: 'Grund',

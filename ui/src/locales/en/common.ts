@@ -33,6 +33,8 @@ const common = {
   actions: 'Actions',
   actionsFor: 'Actions for {name}',
   more: 'More',
+  asTable: 'As a table',
+  time: 'Time',
   name: 'Name',
   details: 'Details',
   reason: 'Reason',
