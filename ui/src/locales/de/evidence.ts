@@ -19,6 +19,7 @@ const evidence: Record<keyof typeof en, Message> = {
   exporting: 'Die Datei wird erstellt …',
   exported: 'Die Datei liegt bei den Downloads.',
   mayNotExport: 'Die eigene Rolle umfasst den Export von Nachweisen nicht.',
+  completeness: 'Vollständigkeit',
   complete: 'Vollständig',
   completeText: 'Jeder Empfänger, den das Journal als zugestellt führt, hat seinen Eintrag, und die Kette hat keine Lücke.',
   incomplete: 'Nicht vollständig',

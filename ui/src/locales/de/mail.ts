@@ -19,6 +19,7 @@ const mail: Record<keyof typeof en, Message> = {
   state_quarantined: 'In Quarantäne',
   state_rejected: 'Abgewiesen',
   state_deleted: 'Gelöscht',
+  state_unknown: 'Nicht bekannt',
   clear: 'Klartext',
   clear_level_plain: 'Klartext: TLS ist abgeschaltet',
   clear_not_offered: 'Klartext: TLS wird nicht angeboten',

@@ -12,7 +12,6 @@ const quarantine: Record<keyof typeof en, Message> = {
   keptFor: 'Behalten für',
   company: 'das Unternehmen',
   recipientOnly: 'den Empfänger',
-  openOf: 'In Quarantäne: {subject}',
   select: '{subject} auswählen',
   selectShown: 'Alle gezeigten auswählen',
   release: 'Freigeben',

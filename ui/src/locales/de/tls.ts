@@ -36,7 +36,7 @@ const tls: Record<keyof typeof en, Message> = {
   clearOf: '{n} im Klartext',
   bouncedOf: '{n} zurückgewiesen',
   waiting: 'Wartend',
-  waitingAt: 'Zeigen, was für {domain} wartet',
+  waitingAt: 'wartend für {domain}',
   probe: 'Prüfen',
   probeOf: '{domain} prüfen',
   explain: 'Erklären',

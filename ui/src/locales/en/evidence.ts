@@ -17,6 +17,7 @@ const evidence = {
   exporting: 'The file is being made …',
   exported: 'The file is in your downloads.',
   mayNotExport: 'Your role does not include exporting evidence.',
+  completeness: 'Completeness',
   complete: 'Complete',
   completeText: 'Every recipient that the journal has as delivered has its record, and the chain has no gap.',
   incomplete: 'Not complete',

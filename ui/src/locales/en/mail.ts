@@ -17,6 +17,7 @@ const mail = {
   state_quarantined: 'In quarantine',
   state_rejected: 'Rejected',
   state_deleted: 'Deleted',
+  state_unknown: 'Not known',
   clear: 'Clear text',
   clear_level_plain: 'Clear text: TLS is switched off',
   clear_not_offered: 'Clear text: TLS is not offered',

@@ -10,7 +10,6 @@ const quarantine = {
   keptFor: 'Kept for',
   company: 'the company',
   recipientOnly: 'the recipient',
-  openOf: 'Quarantined: {subject}',
   select: 'Select {subject}',
   selectShown: 'Select all shown',
   release: 'Release',

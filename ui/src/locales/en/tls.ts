@@ -34,7 +34,7 @@ const tls = {
   clearOf: '{n} in clear text',
   bouncedOf: '{n} bounced',
   waiting: 'Waiting',
-  waitingAt: 'Show what waits for {domain}',
+  waitingAt: 'waiting for {domain}',
   probe: 'Probe',
   probeOf: 'Probe {domain}',
   explain: 'Explain',

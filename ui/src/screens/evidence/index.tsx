@@ -101,7 +101,7 @@ function Result({ data, scope, period }: { data: Summary; scope: Scope; period: 
           </>
         )}
       </Card>
-      <Card title={t('evidence.complete')}>
+      <Card title={t('evidence.completeness')}>
         <Completeness data={data} />
         <Roots data={data} period={period} />
         {data.key_fingerprint !== null && (

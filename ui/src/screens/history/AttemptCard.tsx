@@ -79,7 +79,7 @@ function columns(): Column<Try>[] {
             </span>
             {one.tls.certificate_sha256 !== null && (
               <span className="small muted">
-                {t('history.certHash')}: <code>{one.tls.certificate_sha256}</code>
+                {t('history.certHash')}: <code className="hash">{one.tls.certificate_sha256}</code>
               </span>
             )}
           </div>

@@ -38,7 +38,7 @@ export function endings(story: Story): Ending[] {
     for (const recipient of verdict.recipients) {
       const rule = verdict.rule ?? '–'
       if (verdict.verdict === 'reject') put({ recipient, state: 'rejected', level: null, text: t('history.sum_rejected', { recipient, rule }) })
-      else put({ recipient, state: 'deleted', level: null, text: t('history.sum_deleted', { recipient, why: whyDeleted(story, verdict.rule) }) })
+      else put(gone(story, recipient, verdict))
     }
   }
   return found
@@ -54,9 +54,16 @@ function ofAttempt(attempt: Attempt): Omit<Ending, 'quarantine'> {
   return { recipient, level, state: 'bounced', text: t('history.sum_bounced', { recipient, why }) }
 }
 
+/** A recipient that is nowhere any more: somebody or a rule took it away, or nothing is known. */
+function gone(story: Story, recipient: string, verdict: Story['verdicts'][number]): Omit<Ending, 'quarantine'> {
+  const why = whyDeleted(story, verdict.verdict === 'deliver' ? null : verdict.rule)
+  if (why === '') return { recipient, state: 'unknown', level: null, text: t('history.sum_gone', { recipient }) }
+  return { recipient, state: 'deleted', level: null, text: t('history.sum_deleted', { recipient, why }) }
+}
+
 /** Who took it away: the last act of somebody, else the rule. */
 function whyDeleted(story: Story, rule: string | null): string {
   const act = [...story.events].reverse().find((event) => event.author !== null && /delete|expire/.test(event.what))
-  if (act?.author) return [t('mail.by', { who: act.author.by }), act.author.reason].filter(Boolean).join(': ')
-  return rule === null ? '' : t('history.verdictBy', { rule })
+  if (act?.author) return [t('history.byWho', { who: act.author.by }), act.author.reason].filter(Boolean).join(': ')
+  return rule === null ? '' : t('tls.byRule', { rule })
 }

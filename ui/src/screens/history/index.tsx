@@ -8,7 +8,6 @@ import { usePaged } from '../../lib/query'
 import { Link, useSearch } from '../../lib/router'
 import { LevelChip, StateChip } from '../mail/chips'
 import { Inert, Sender, Subject } from '../mail/Inert'
-import { spelled } from '../mail/unseen'
 import '../mail/mail.css'
 import { isDay, moments } from '../mail/period'
 import type { HistoryItem } from '../mail/shapes'
@@ -111,7 +110,7 @@ function columns(): Column<HistoryItem>[] {
       head: t('history.message'),
       names: true,
       cell: (item) => (
-        <Link to={`/history/${item.id}`} aria-label={t('history.openOf', { subject: item.subject.trim() === '' ? t('mail.noSubject') : spelled(item.subject) })}>
+        <Link to={`/history/${item.id}`}>
           <Subject text={item.subject} />
         </Link>
       ),

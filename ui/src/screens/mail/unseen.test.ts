@@ -26,7 +26,7 @@ describe('text of strangers', () => {
   it('keeps the lines of a body, and nothing else', () => {
     expect(runs('one\r\ntwo\tthree\rfour', true)).toEqual([
       { text: 'one\ntwo\tthree', hidden: null },
-      { text: '\r', hidden: 'U+000D' },
+      { text: '\r', hidden: '[U+000D]' },
       { text: 'four', hidden: null },
     ])
   })

@@ -4,7 +4,7 @@
 /** A run of a text: shown as it is, or a character that is not seen and therefore named. */
 export interface Run {
   text: string
-  /** The code point as `U+202E`, where the run stands for a character that cannot be seen; else null. */
+  /** The code point as `[U+202E]`, where the run stands for a character that cannot be seen; else null. */
   hidden: string | null
 }
 
@@ -39,7 +39,7 @@ export function runs(text: string, lines = false): Run[] {
     }
     flush()
     const code = character.codePointAt(0) ?? 0
-    found.push({ text: character, hidden: `U+${code.toString(16).toUpperCase().padStart(4, '0')}` })
+    found.push({ text: character, hidden: `[U+${code.toString(16).toUpperCase().padStart(4, '0')}]` })
   }
   flush()
   return found
@@ -48,6 +48,6 @@ export function runs(text: string, lines = false): Run[] {
 /** The same as one text, for attributes and the clipboard: `a[U+202E]b`. */
 export function spelled(text: string): string {
   return runs(text)
-    .map((run) => (run.hidden === null ? run.text : `[${run.hidden}]`))
+    .map((run) => run.hidden ?? run.text)
     .join('')
 }

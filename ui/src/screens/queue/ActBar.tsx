@@ -1,6 +1,6 @@
 // Actions on many: on what is selected by hand, and on everything that the filter picks.
 
-import { Button, Menu } from '../../design'
+import { Button, Icon, Menu } from '../../design'
 import { t } from '../../lib/i18n'
 import type { QueueEntry } from '../mail/shapes'
 import { allMenu, byHand, selectedMenu, type Act } from './ActDialog'
@@ -25,15 +25,17 @@ export function ActBar({ filter, total, selected, onAct, onClear }: Props) {
             {t('common.clear')}
           </Button>
           {selected.length <= byHand && (
-            <Menu label={t('queue.forSelected')} entries={selectedMenu(selected, onAct)}>
+            <Menu className="menu-framed" label={t('queue.forSelected')} entries={selectedMenu(selected, onAct)}>
               {t('queue.forSelected')}
+              <Icon name="chevron" />
             </Menu>
           )}
         </>
       )}
       {selected.length === 0 && total !== null && (
-        <Menu label={t('queue.forAll', { n: total })} entries={allMenu(filter, onAct)}>
+        <Menu className="menu-framed" label={t('queue.forAll', { n: total })} entries={allMenu(filter, onAct)}>
           {t('queue.forAll', { n: total })}
+          <Icon name="chevron" />
         </Menu>
       )}
     </>

@@ -25,7 +25,7 @@ export function FilterBar({ filter, onFilter, problem }: { filter: string; onFil
           onFilter(text.trim())
         }}
       >
-        <TextField className="wide" label={t('queue.filter')} hint={t('queue.filterHint')} value={text} onValue={setText} error={problem === null ? null : problemText(problem)} />
+        <TextField className="wide" label={t('queue.filter')} placeholder={t('queue.filterHint')} value={text} onValue={setText} error={problem === null ? null : problemText(problem)} />
         <Button type="submit" icon="filter">
           {t('queue.apply')}
         </Button>

@@ -3,7 +3,7 @@
 import { useState } from 'react'
 import { Button } from '../../design'
 import { duration, number } from '../../lib/format'
-import { t } from '../../lib/i18n'
+import { locale, t } from '../../lib/i18n'
 import type { QueueShape } from '../mail/shapes'
 import { ages, demanded, fieldOf, narrowed, quoted, terms } from './filter'
 import { columnAge, mostOf, totals, warmth } from './heat'
@@ -43,11 +43,13 @@ export function HeatMap({ shape, filter, onFilter }: { shape: QueueShape; filter
           <caption className="hidden-text">{t('queue.shape')}</caption>
           <thead>
             <tr>
-              <th scope="col">{t('queue.shapeDomain')}</th>
+              <th scope="col" className="heat-name">
+                {t('queue.shapeDomain')}
+              </th>
               <th scope="col">{t('queue.shapeTotal')}</th>
               {sums.map((_, column) => (
-                <th scope="col" key={column}>
-                  {age(column)}
+                <th scope="col" key={column} title={age(column)}>
+                  {ageHead(shape, column)}
                 </th>
               ))}
             </tr>
@@ -119,3 +121,17 @@ function ageWord(shape: QueueShape, column: number): string {
   if (to === null) return t('queue.ageOver', { span: duration(from) })
   return from === 0 ? t('queue.ageUnder', { span: duration(to) }) : t('queue.ageBetween', { from: duration(from), to: duration(to) })
 }
+
+/** The same for a head of a column: `< 5m`, `5–10m`, `2.7–5.3h`. */
+function ageHead(shape: QueueShape, column: number): string {
+  const { from, to } = columnAge(shape, column)
+  if (to === null) return `≥ ${short(from)}`
+  if (from === 0) return `< ${short(to)}`
+  return unitOf(from) === unitOf(to) ? `${figure(from)}–${short(to)}` : `${short(from)}–${short(to)}`
+}
+
+const unitOf = (seconds: number): 'minute' | 'hour' => (seconds < 7200 ? 'minute' : 'hour')
+const amount = (seconds: number): number => seconds / (unitOf(seconds) === 'minute' ? 60 : 3600)
+const figure = (seconds: number): string => new Intl.NumberFormat(locale(), { maximumFractionDigits: 1 }).format(amount(seconds))
+const short = (seconds: number): string =>
+  new Intl.NumberFormat(locale(), { style: 'unit', unit: unitOf(seconds), unitDisplay: 'narrow', maximumFractionDigits: 1 }).format(amount(seconds))

@@ -11,6 +11,7 @@ import '../mail/mail.css'
 import { moments, periodProblem } from '../mail/period'
 import { saveText } from '../mail/save'
 import type { ReportDay, ReportRow, TlsReport } from '../mail/shapes'
+import { VirtualTable } from '../mail/VirtualTable'
 import { DayChart } from './DayChart'
 import { everyDay, share, sums } from './series'
 
@@ -42,6 +43,7 @@ const percent = (value: number | null): string => (value === null ? '–' : `${n
 function Report({ data, period }: { data: TlsReport; period: Period }) {
   const days = useMemo(() => everyDay(data.days, period), [data, period])
   const sum = useMemo(() => sums(days), [days])
+  const [open, setOpen] = useState(false)
   if (data.domains.length === 0 && sum.delivered + sum.waiting + sum.bounced === 0) {
     return <EmptyState icon="report" title={t('reports.empty')} />
   }
@@ -61,14 +63,19 @@ function Report({ data, period }: { data: TlsReport; period: Period }) {
           </div>
         ))}
       </div>
-      <Card title={t('reports.chart')}>
+      <Card title={t('reports.chart')} flush actions={<CsvButton label={t('reports.csvDays')} name={`tls-days-${period.from}-${period.to}.csv`} text={() => daysCsv(days)} />}>
+        <div className="card-body">
         <DayChart days={days} key={currentLanguage()} label={t('reports.chartText', { from: day(period.from), to: day(period.to), tls13: sum.tls13, tls12: sum.tls12, none: sum.none })} />
-      </Card>
-      <Card title={t('reports.asTable')} flush actions={<CsvButton label={t('reports.csvDays')} name={`tls-days-${period.from}-${period.to}.csv`} text={() => daysCsv(days)} />}>
-        <Table scroll caption={t('reports.asTable')} columns={dayColumns()} rows={[...days].reverse()} rowKey={(one) => one.day} />
+          <div>
+            <Button small icon="rules" aria-expanded={open} onClick={() => setOpen(!open)}>
+              {t('reports.asTable')}
+            </Button>
+          </div>
+        </div>
+        {open && <Table scroll caption={t('reports.asTable')} columns={dayColumns()} rows={[...days].reverse()} rowKey={(one) => one.day} />}
       </Card>
       <Card title={t('reports.domains')} flush actions={<CsvButton label={t('reports.csvDomains')} name={`tls-domains-${period.from}-${period.to}.csv`} text={() => domainsCsv(data.domains)} />}>
-        <Table caption={t('reports.domains')} columns={domainColumns()} rows={data.domains} rowKey={(row) => row.domain} />
+        <VirtualTable caption={t('reports.domains')} columns={domainColumns()} rows={data.domains} rowKey={(row) => row.domain} total={data.domains.length} widths="minmax(0, 3fr) repeat(8, minmax(0, 1fr)) minmax(0, 1.4fr)" />
       </Card>
     </>
   )

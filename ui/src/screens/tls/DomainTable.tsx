@@ -51,8 +51,9 @@ export function DomainTable({ rows, total, onProbe, onExplain }: Props) {
         row.waiting === 0 ? (
           '0'
         ) : (
-          <Link to={`/queue?filter=${encodeURIComponent(`domain=${quoted(row.domain)}`)}`} aria-label={t('tls.waitingAt', { domain: spelled(row.domain) })}>
+          <Link to={`/queue?filter=${encodeURIComponent(`domain=${quoted(row.domain)}`)}`}>
             {number(row.waiting)}
+            <span className="hidden-text"> {t('tls.waitingAt', { domain: spelled(row.domain) })}</span>
           </Link>
         ),
     },
@@ -64,15 +65,19 @@ export function DomainTable({ rows, total, onProbe, onExplain }: Props) {
         const domain = spelled(row.domain)
         return (
           <span className="row">
-            <Button small icon="checklist" label={t('tls.probeOf', { domain })} why={mayNotProbe} onClick={() => onProbe(row)} />
-            <Button small icon="help" label={t('tls.explainOf', { domain })} onClick={() => onExplain(row)} />
-            {mayNotEdit === null && ['plain', 'try'].includes(row.level) && <ButtonLink small icon="lock" label={t('tls.enforceOf', { domain })} to={`/tls/enforce?domain=${encodeURIComponent(row.domain)}`} />}
+            <Button small label={t('tls.probeOf', { domain })} why={mayNotProbe} onClick={() => onProbe(row)}>
+              {t('tls.probe')}
+            </Button>
+            <Button small label={t('tls.explainOf', { domain })} onClick={() => onExplain(row)}>
+              {t('tls.explain')}
+            </Button>
+            {mayNotEdit === null && ['plain', 'try'].includes(row.level) && <ButtonLink small label={t('tls.enforceOf', { domain })} to={`/tls/enforce?domain=${encodeURIComponent(row.domain)}`}>{t('tls.enforce')}</ButtonLink>}
           </span>
         )
       },
     },
   ]
-  return <VirtualTable caption={t('tls.table')} columns={columns} rows={rows} rowKey={(row) => row.domain} total={total} widths="minmax(0, 1.6fr) minmax(0, 1.8fr) minmax(0, 1.2fr) minmax(0, 1.5fr) 4rem 7rem" />
+  return <VirtualTable caption={t('tls.table')} columns={columns} rows={rows} rowKey={(row) => row.domain} total={total} widths="minmax(0, 1.6fr) minmax(0, 1.8fr) minmax(0, 1.2fr) minmax(0, 1.5fr) 4rem 15.5rem" />
 }
 
 function LastProbe({ row }: { row: TlsDomain }) {

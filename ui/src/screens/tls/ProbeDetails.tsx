@@ -112,7 +112,7 @@ function CertificateOf({ host }: { host: ProbeHost }) {
       )}
       <span className="small muted">{verifiedWord(host.verified_by)}</span>
       <span className="small muted">
-        SHA-256: <code>{found.sha256}</code>
+        SHA-256: <code className="hash">{found.sha256}</code>
       </span>
     </div>
   )
