@@ -8,6 +8,7 @@ const queue: Record<keyof typeof en, Message> = {
   filterHint: 'Zum Beispiel domain=partner.example and level>=require and age>2h',
   apply: 'Anwenden',
   clear: 'Filter leeren',
+  chosen: 'Der Filter, Teil für Teil',
   chips: 'Eingrenzen nach',
   chipState: 'Zustand',
   chipWhy: 'Ursache',

@@ -6,6 +6,7 @@ const queue = {
   filterHint: 'For example domain=partner.example and level>=require and age>2h',
   apply: 'Apply',
   clear: 'Clear the filter',
+  chosen: 'The filter, part by part',
   chips: 'Narrow by',
   chipState: 'State',
   chipWhy: 'Cause',

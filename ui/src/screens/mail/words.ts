@@ -2,7 +2,7 @@
 
 import { currentLanguage, t, type Key } from '../../lib/i18n'
 import en from '../../locales/en'
-import type { Attempt, DecidedBy, TlsRecord, Try } from './shapes'
+import type { Attempt, DecidedBy, QueueEntry, TlsRecord, Try } from './shapes'
 
 function known(area: 'mail' | 'why' | 'history', name: string, plain: string): string {
   return name in en[area] ? t(`${area}.${name}` as Key) : plain
@@ -45,10 +45,10 @@ export function failure(attempt: Failure): string | null {
  * A sentence that the gateway made in English, or the same of the catalogue where the reader's language is another:
  * what the gateway says is exact, and only as long as somebody can read it.
  */
-export function sentence(made: string | null, last: { host: string | null; why: string | null } | null): string | null {
+export function sentence(made: string | null, last: QueueEntry['last']): string | null {
   if (currentLanguage() === 'en' || last?.why == null) return made
   const host = last.host === null ? '' : `${last.host}: `
-  const reply = /"((?:[^"\\]|\\.)*)"\s*$/.exec(made ?? '')?.[1]
+  const reply = /"((?:[^"\\]|\\.)*)"\s*$/.exec(last.text ?? '')?.[1]
   return `${host}${whyClause(last.why)}${reply === undefined ? '' : `: “${reply}”`}`
 }
 

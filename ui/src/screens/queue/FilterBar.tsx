@@ -16,7 +16,7 @@ export function FilterBar({ filter, onFilter, problem }: { filter: string; onFil
   const parts = terms(filter)
   const set = (field: string, value: string) => onFilter(narrowed(filter, { [field]: value === '' ? [] : [`${field}=${quoted(value)}`] }))
   return (
-    <section className="stack" aria-label={t('queue.filter')}>
+    <div className="stack">
       <form
         className="toolbar"
         role="search"
@@ -51,10 +51,10 @@ export function FilterBar({ filter, onFilter, problem }: { filter: string; onFil
         <DomainField value={demanded(filter, 'domain') ?? ''} onValue={(value) => set('domain', value)} />
       </div>
       {parts.length > 0 && problem === null && (
-        <ul className="plain row" aria-label={t('queue.filter')}>
+        <ul className="plain row" aria-label={t('queue.chosen')}>
           {parts.map((part) => (
             <li key={part}>
-              <Button small onClick={() => onFilter(parts.filter((other) => other !== part).join(' and '))} aria-label={t('queue.chipRemove', { part })}>
+              <Button small onClick={() => onFilter(parts.filter((other) => other !== part).join(' and '))} label={t('queue.chipRemove', { part })}>
                 <bdi>
                   <code>{part}</code>
                 </bdi>
@@ -75,7 +75,7 @@ export function FilterBar({ filter, onFilter, problem }: { filter: string; onFil
           </ul>
         </Banner>
       )}
-    </section>
+    </div>
   )
 }
 

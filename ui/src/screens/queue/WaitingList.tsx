@@ -44,7 +44,7 @@ export function WaitingList({ list, chosen, onSelect, onOpen, onAct }: Props) {
       cell: (entry) => (
         <div className="stack stack-sm">
           <span>
-            <Button small kind="quiet" className="linkish" onClick={() => onOpen(entry)} aria-label={t('queue.open', { recipient: spelled(entry.recipient) })}>
+            <Button small kind="quiet" className="linkish" onClick={() => onOpen(entry)} label={t('queue.open', { recipient: spelled(entry.recipient) })}>
               <Inert text={entry.recipient} />
             </Button>
           </span>

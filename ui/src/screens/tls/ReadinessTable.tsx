@@ -31,7 +31,7 @@ export function ReadinessTable({ rows, level, enforced, caption, extra }: Readin
       names: true,
       cell: (row) =>
         row.state === 'done' && row.probes.length > 0 ? (
-          <Button small kind="quiet" className="linkish" aria-label={t('tls.detailsOf', { domain: spelled(row.domain) })} onClick={() => setOpen(row)}>
+          <Button small kind="quiet" className="linkish" label={t('tls.detailsOf', { domain: spelled(row.domain) })} onClick={() => setOpen(row)}>
             <Inert text={row.domain} />
           </Button>
         ) : (
@@ -52,15 +52,25 @@ export function ReadinessTable({ rows, level, enforced, caption, extra }: Readin
       cell: (row) => <Checkbox hideLabel label={t('tls.enforceRow', { domain: spelled(row.domain) })} checked={enforced.of(row)} onChecked={(on) => enforced.set(row.domain, on)} />,
     })
   }
+  const table = <Table caption={caption} columns={columns} rows={rows} rowKey={(row) => row.domain} />
   return (
     <>
-      <Table caption={caption} columns={columns} rows={rows} rowKey={(row) => row.domain} />
+      {rows.length > many ? (
+        <div className="scroll-box" role="region" aria-label={t('common.tableRegion', { caption })} tabIndex={0}>
+          {table}
+        </div>
+      ) : (
+        table
+      )}
       <Dialog open={open !== null} wide title={open === null ? '' : t('tls.detailsOf', { domain: spelled(open.domain) })} onClose={() => setOpen(null)}>
         {open?.state === 'done' && open.probes.map((probe) => <ProbeDetails key={probe.domain} probe={probe} />)}
       </Dialog>
     </>
   )
 }
+
+/** Above so many rows the table scrolls within itself, so that what follows stays near. */
+const many = 12
 
 const hostsOf = (probes: Probe[]): ProbeHost[] => probes.flatMap((probe) => probe.hosts)
 
