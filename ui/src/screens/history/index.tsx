@@ -37,7 +37,11 @@ export default function History() {
     <Page title={t('history.title')} intro={t('history.lead')} help={{ cli: 'gatepost messages search --domain partner.example', api: 'GET /api/v1/history?q=partner.example', keys: ['retention.history'] }} actions={<Button icon="refresh" onClick={list.reload}>{t('common.refresh')}</Button>}>
       <Filters of={of} set={setSearch} narrowed={narrowed} />
       <Card title={t('history.list')} flush>
-        {list.error !== null && <ErrorState error={list.error} retry={list.reload} />}
+        {list.error !== null && (
+          <div className="card-body">
+            <ErrorState error={list.error} retry={list.reload} />
+          </div>
+        )}
         {list.loading ? (
           <div className="card-body">
             <Skeleton />

@@ -45,7 +45,11 @@ export default function Quarantine() {
     <Page title={t('quarantine.title')} intro={t('quarantine.lead')} help={{ cli: 'gatepost quarantine list', api: 'GET /api/v1/quarantine', keys: ['retention.quarantine'] }}>
       <ReadOnlyNote capability="operate_queue" />
       <Card title={t('quarantine.list')} flush actions={actions}>
-        {list.error !== null && <ErrorState error={list.error} retry={list.reload} />}
+        {list.error !== null && (
+          <div className="card-body">
+            <ErrorState error={list.error} retry={list.reload} />
+          </div>
+        )}
         {list.loading ? (
           <div className="card-body">
             <Skeleton />

@@ -56,7 +56,11 @@ export default function Queue() {
       )}
       {!refused && (
         <Card title={t('queue.list')} flush actions={operate && list.items.length > 0 && <ActBar filter={filter} total={list.total} selected={selected} onAct={setAct} onClear={() => setChosen(new Map())} />}>
-          {list.error !== null && <ErrorState error={list.error} retry={list.reload} />}
+          {list.error !== null && (
+            <div className="card-body">
+              <ErrorState error={list.error} retry={list.reload} />
+            </div>
+          )}
           {list.loading ? (
             <div className="card-body">
               <Skeleton />

@@ -34,7 +34,11 @@ export default function Tls() {
         <div className="select-all">
           <SearchField label={t('tls.search')} value={text} onValue={setText} />
         </div>
-        {list.error !== null && <ErrorState error={list.error} retry={list.reload} />}
+        {list.error !== null && (
+          <div className="card-body">
+            <ErrorState error={list.error} retry={list.reload} />
+          </div>
+        )}
         {list.loading ? (
           <div className="card-body">
             <Skeleton />
@@ -57,7 +61,7 @@ function Cards() {
   const editable = useCan('edit_policy')
   const tries = draft !== null && triesForAll(draft.document)
   return (
-    <section className="columns" aria-label={t('tls.cards')}>
+    <section className="set-ups" aria-label={t('tls.cards')}>
       <div className="card">
         <Link to="/tls/enforce" className="card-link">
           <span className="row strong">
