@@ -84,6 +84,7 @@ pub mod conn;
 pub mod dial;
 pub mod dns;
 pub mod failure;
+pub mod http;
 mod io;
 pub mod listen;
 pub mod tls;

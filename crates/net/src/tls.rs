@@ -22,7 +22,7 @@ use gatepost_policy::{
     tls::{Proof, Requirement, SessionRecord, VerifiedBy},
 };
 use rustls::{
-    ClientConfig,
+    ClientConfig, RootCertStore,
     client::{Resumption, danger::ServerCertVerifier},
     crypto::CryptoProvider,
     pki_types::ServerName,
@@ -48,6 +48,22 @@ pub enum Roots {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{0}")]
 pub struct RootsError(String);
+
+/// What a client other than for mail does its handshakes with: every certificate is verified against these roots. Where they
+/// cannot be used, it trusts nobody, and the second says why. Reads files, so it blocks.
+pub(crate) fn client_config(roots: &Roots) -> (ClientConfig, Result<(), RootsError>) {
+    let (roots, usable) = match roots::load(roots) {
+        Ok(roots) => (roots, Ok(())),
+        Err(why) => (RootCertStore::empty(), Err(why)),
+    };
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("aws-lc-rs has TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    (config, usable)
+}
 
 /// Makes TLS connections. Cheap to clone.
 #[derive(Clone)]

@@ -5,6 +5,8 @@ mod dns;
 #[cfg(test)]
 mod handshake;
 #[cfg(test)]
+mod http;
+#[cfg(test)]
 mod listen;
 #[cfg(test)]
 mod login;
