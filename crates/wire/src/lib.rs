@@ -23,6 +23,7 @@ pub mod ehlo;
 pub mod escape;
 pub mod fuzz;
 pub mod message;
+pub mod preview;
 pub mod reply;
 pub mod secret;
 pub mod server;
