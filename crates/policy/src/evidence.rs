@@ -4,13 +4,17 @@
 //! It serialises to the JSON of `interface.md`: keys never disappear, what is not
 //! there is `null`.
 
+mod waiting;
 mod why;
 
 use serde::{Deserialize, Serialize};
 
 use gatepost_wire::timestamp::Timestamp;
 
-pub use self::why::{About, Stage, Why};
+pub use self::{
+    waiting::{Because, Circumstances, Failure, Standing},
+    why::{About, Stage, Why},
+};
 use crate::{
     id::MessageId,
     tls::{Demand, Level, SessionRecord, Source, VerifiedBy},
@@ -211,6 +215,16 @@ impl Attempt {
             || (Level::Try, DecidedBy { default: true, revision, ..DecidedBy::default() }),
             |demand| (demand.level(), DecidedBy::of(&demand.source, revision)),
         )
+    }
+
+    /// How the connection was, in a few words: `TLSv1.3 web_pki`, `clear: not_offered`, or
+    /// `-` where none came about.
+    pub fn connection(&self) -> String {
+        match (&self.tls, self.clear_because) {
+            (Some(tls), _) => format!("{} {}", tls.version, tls.verified_by.word()),
+            (None, Some(why)) => format!("clear: {}", why.word()),
+            (None, None) => "-".to_owned(),
+        }
     }
 
     /// One sentence for people on why the recipient waits or was given up; it
