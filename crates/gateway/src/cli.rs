@@ -29,8 +29,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use gatepost_policy::diagnostic::Diagnostic;
 
-pub(crate) use self::rules::verdict_word;
-
 use crate::config::{self, Config, Unusable};
 
 /// A self-hosted email security gateway: Message Rules in, exactly the right TLS out.

@@ -249,7 +249,7 @@ impl Metrics {
     }
 
     pub(crate) fn verdict(&self, verdict: Verdict, recipients: usize) {
-        let final_action = crate::cli::verdict_word(verdict);
+        let final_action = verdict.word();
         self.verdicts.get_or_create(&FinalAction { final_action }).inc_by(many(recipients));
     }
 

@@ -8,6 +8,7 @@
 //! only and announce what they did; the serving one looks for that every 50 ms.
 
 mod bodies;
+mod browse;
 mod changes;
 mod core;
 mod dispatch;

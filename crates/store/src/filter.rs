@@ -132,9 +132,26 @@ impl Filter {
     pub fn matches(&self, entry: &QueueEntry, default: Level, now: Timestamp) -> bool {
         self.0.holds(entry, default, now)
     }
+
+    /// The one domain that all it picks is at, where it says so without a pattern.
+    pub(crate) fn domain(&self) -> Option<&str> {
+        self.0.domain()
+    }
 }
 
 impl Expression {
+    fn domain(&self) -> Option<&str> {
+        match self {
+            Self::All(parts) => parts.iter().find_map(Self::domain),
+            Self::Test(Test {
+                field: Field::Domain,
+                operator: Operator::Is,
+                value: Value::Pattern(text),
+            }) if !text.contains(['*', '?']) => Some(text),
+            Self::Any(_) | Self::Not(_) | Self::Test(_) => None,
+        }
+    }
+
     fn holds(&self, entry: &QueueEntry, default: Level, now: Timestamp) -> bool {
         match self {
             Self::Any(parts) => parts.iter().any(|part| part.holds(entry, default, now)),

@@ -12,6 +12,7 @@
 extern crate self as gatepost_store;
 
 mod body;
+mod browse;
 mod claim;
 mod clock;
 #[cfg(test)]
@@ -27,14 +28,21 @@ mod message;
 mod order;
 mod probes;
 mod queue;
+pub mod report;
 #[cfg(test)]
 mod samples;
 mod segment;
+mod shape;
+pub mod story;
 mod traits;
 mod view;
 
 pub use crate::{
     body::{Body, HEAD, IN_MEMORY, Staged, Staging},
+    browse::{
+        AttemptLine, Browse, HistoryLine, HistorySearch, InvalidMark, Listed, QueueMark,
+        RecipientLine, RecipientState, Wanted,
+    },
     claim::{
         Claim, HeldBy, Lane, Outcome, QueuedCopy, QueuedMessage, QueuedRecipient, Ready, Settlement,
     },
@@ -51,6 +59,7 @@ pub use crate::{
     },
     probes::{KeptProbe, Probes},
     queue::Sentence,
+    shape::{AGES, By, Line as ShapeLine, Row as ShapeRow, Shape},
     traits::{Dispatch, Enqueue, Inspect, Journal, Settings, SettingsError},
     view::{
         Author, Committed, Counts, EntryState, Event, EventKind, Held, MessageStory, Pruned,

@@ -4,6 +4,7 @@
 //! by looking at all of it. That is slow and plainly right. The rules of the queue
 //! itself are shared with the other backend.
 
+mod browse;
 mod ledger;
 mod orders;
 mod probes;

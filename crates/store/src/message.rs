@@ -167,6 +167,19 @@ pub enum Verdict {
     Reject,
 }
 
+impl Verdict {
+    /// The word of the policy file.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Deliver => "deliver",
+            Self::Quarantine => "quarantine",
+            Self::QuarantineCompany => "quarantine_company",
+            Self::Delete => "delete",
+            Self::Reject => "reject",
+        }
+    }
+}
+
 /// Proof that a message is on disk. Only the commit of a store makes one, and
 /// nothing else may be answered with 250 after DATA.
 #[derive(Debug, Eq, PartialEq)]

@@ -9,8 +9,9 @@ use std::time::Duration;
 use gatepost_policy::{
     direction::{Direction, Matched},
     document::PolicyDocument,
-    evidence::{Attempt, Ending, Why},
+    evidence::{Attempt, Because, Circumstances, Ending, Failure, Standing, Why},
     id::{EntryId, MessageId},
+    retry::Lifetime,
     tls::{Demand, Level, strictest},
 };
 use gatepost_wire::{address::Mailbox, message::Edits, timestamp::Timestamp};
@@ -114,6 +115,43 @@ pub(crate) struct CopyState {
 }
 
 impl QueueEntry {
+    /// Fills in what only the configuration knows: the level where nothing was demanded, and
+    /// when it is given up.
+    pub fn complete(&mut self, lifetime: Lifetime, default: Level) {
+        let why = self.last.as_ref().and_then(|last| last.why);
+        let level = self.level.unwrap_or(default);
+        let for_tls = why.is_some_and(Why::is_tls) && level.is_enforced();
+        self.level = Some(level);
+        self.expires = Some(lifetime.end(self.accepted_at, for_tls));
+    }
+
+    /// Why it waits and what helps, of an entry that is complete.
+    pub fn because(&self, gateway: &str) -> Because {
+        let around = Circumstances {
+            domain: &self.domain,
+            level: self.level.unwrap_or(Level::Try),
+            expires: self.expires,
+            gateway,
+        };
+        let standing = match (self.state, &self.held, &self.last) {
+            (_, Some(held), _) => Standing::Held {
+                by: &held.by,
+                reason: held.reason.as_deref(),
+                damaged: held.damaged,
+            },
+            (EntryState::Sending, None, None) => Standing::Sending,
+            (EntryState::Waiting | EntryState::Held, None, None) => Standing::Untried,
+            (_, None, Some(last)) => Standing::Failed(Failure {
+                why: last.why,
+                host: last.host.as_deref(),
+                said: last.text.as_deref(),
+                attempts: self.attempts,
+                next: self.next_attempt,
+            }),
+        };
+        Because::of(standing, around)
+    }
+
     pub(crate) fn of(
         (message, sender): (MessageId, &str),
         copy: &CopyRecord,
@@ -263,6 +301,15 @@ impl Selection {
         }
     }
 
+    /// The domain that all it takes is at, as A-label or address literal, where that is known.
+    pub(crate) fn domain(&self) -> Option<&str> {
+        match self {
+            Self::Domain(domain) => Some(domain),
+            Self::Filter { filter, .. } => filter.domain(),
+            Self::All | Self::Ids(_) => None,
+        }
+    }
+
     /// Whether it takes a waiting recipient.
     pub fn takes(&self, entry: &QueueEntry, now: Timestamp) -> bool {
         match self {
@@ -353,6 +400,8 @@ pub struct Search {
     pub outcome: Option<Ending>,
     /// Attempts that ended then or later.
     pub since: Option<Timestamp>,
+    /// Attempts that ended then or earlier.
+    pub until: Option<Timestamp>,
     /// The envelope sender, without regard to case; `<>` for the null sender.
     pub sender: Option<String>,
     /// The message.
@@ -361,6 +410,9 @@ pub struct Search {
     pub why: Option<Why>,
     /// The level that was wanted.
     pub level: Option<Level>,
+    /// A text that occurs in the recipient, or in the sender, the subject or the id of the
+    /// message, without regard to case. Of [`crate::Browse`] alone.
+    pub text: Option<String>,
 }
 
 impl Search {

@@ -10,6 +10,7 @@ use gatepost_policy::evidence::{Attempt, Ending, Why};
 use gatepost_policy::id::MessageId;
 use gatepost_policy::tls::Level;
 use gatepost_policy::units::Period;
+use gatepost_store::story::{Line, lines, report_of};
 use gatepost_store::{Clock, Inspect, MessageStory, Search, Settings, SystemClock};
 use gatepost_wire::timestamp::Timestamp;
 use serde::Serialize;
@@ -83,6 +84,8 @@ async fn search(config: Option<&Path>, filter: Filter) -> Done {
         message: message.as_deref().map(any_id).transpose()?.map(MessageId::from_ulid),
         why: why.as_deref().map(cause).transpose()?,
         level: level.as_deref().map(level_of).transpose()?,
+        until: None,
+        text: None,
     };
     let config = super::load(config, NOTHING)?;
     let store = store::open(&config).await?;
@@ -103,10 +106,9 @@ async fn show(config: Option<&Path>, id: &str, json: bool) -> Done {
     let Some(mut story) = story else {
         return Err(Trouble::Failed(format!("no message has the id {id}")));
     };
-    let queue = std::mem::take(&mut story.queue);
-    story.queue = super::queue::complete(queue, &config, default_level(&config, store.profile()));
+    super::queue::complete(&mut story.queue, &config, default_level(&config, store.profile()));
     let reports = reports(&store, &story).await?;
-    let lines = story::lines(&story, &reports);
+    let lines = lines(&story, &reports);
     if json {
         out::json(&Shown { known: &story, story: &lines })?;
     } else {
@@ -121,13 +123,13 @@ struct Shown<'a> {
     #[serde(flatten)]
     known: &'a MessageStory,
     /// What happened, in order and in words.
-    story: &'a [story::Line],
+    story: &'a [Line],
 }
 
 /// The stories of the reports that were made about a message.
 async fn reports(store: &impl Inspect, story: &MessageStory) -> Result<Vec<MessageStory>, Trouble> {
     let mut reports = Vec::new();
-    for id in story.events.iter().filter_map(story::report_of) {
+    for id in story.events.iter().filter_map(report_of) {
         reports.extend(store.message_show(id).await.map_err(store::failed)?);
     }
     Ok(reports)
@@ -173,15 +175,6 @@ pub(crate) fn moment(text: &str, now: Timestamp) -> Result<Timestamp, Trouble> {
     })
 }
 
-/// How the connection of an attempt was, in a few words.
-pub(crate) fn connection(attempt: &Attempt) -> String {
-    match (&attempt.tls, attempt.clear_because) {
-        (Some(tls), _) => format!("{} {}", tls.version, tls.verified_by.word()),
-        (None, Some(why)) => format!("clear: {}", why.word()),
-        (None, None) => "-".to_owned(),
-    }
-}
-
 pub(crate) const fn ink(outcome: Ending) -> Ink {
     match outcome {
         Ending::Delivered => Ink::Good,
@@ -213,7 +206,7 @@ fn table(attempts: &[Attempt]) -> Table {
             (attempt.recipient.clone(), Ink::Plain),
             (attempt.outcome.word().to_owned(), ink(attempt.outcome)),
             (attempt.level.word().to_owned(), Ink::Plain),
-            (connection(attempt), Ink::Plain),
+            (attempt.connection(), Ink::Plain),
             (attempt.host.clone().unwrap_or_default(), Ink::Plain),
             (attempt.status.clone(), Ink::Plain),
             (said, Ink::Faint),

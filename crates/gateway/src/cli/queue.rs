@@ -135,18 +135,19 @@ async fn entries(config: &Config, selection: Selection) -> Result<Vec<QueueEntry
     let now = SystemClock::new().now();
     let mut entries = store.queue_list().await.map_err(store::failed)?;
     entries.retain(|entry| selection.takes(entry, now));
-    Ok(complete(entries, config, level))
+    complete(&mut entries, config, level);
+    Ok(entries)
 }
 
 async fn show(config: Option<&Path>, id: &str, json: bool) -> Done {
     let id = any_id(id)?;
     let config = super::load(config, NOTHING)?;
     let store = store::open(&config).await?;
-    let entries = store.queue_find(id).await.map_err(store::failed)?;
+    let mut entries = store.queue_find(id).await.map_err(store::failed)?;
     if entries.is_empty() {
         return Err(Trouble::Failed(format!("nothing in the queue has the id {id}")));
     }
-    let entries = complete(entries, &config, default_level(&config, store.profile()));
+    complete(&mut entries, &config, default_level(&config, store.profile()));
     if json {
         out::json(&entries)?;
         return Ok(Status::Fine);
@@ -161,21 +162,8 @@ async fn show(config: Option<&Path>, id: &str, json: bool) -> Done {
 const NOTHING: &str = "nothing was read";
 
 /// Fills in what only the configuration knows.
-pub(crate) fn complete(
-    entries: Vec<QueueEntry>,
-    config: &Config,
-    default: Level,
-) -> Vec<QueueEntry> {
-    entries
-        .into_iter()
-        .map(|entry| {
-            let for_tls =
-                entry.last.as_ref().and_then(|last| last.why).is_some_and(|why| why.is_tls());
-            let level = entry.level.unwrap_or(default);
-            let expires = lifetime(config).end(entry.accepted_at, for_tls && level.is_enforced());
-            QueueEntry { level: Some(level), expires: Some(expires), ..entry }
-        })
-        .collect()
+pub(crate) fn complete(entries: &mut [QueueEntry], config: &Config, default: Level) {
+    entries.iter_mut().for_each(|entry| entry.complete(lifetime(config), default));
 }
 
 fn table(entries: &[QueueEntry]) -> Table {

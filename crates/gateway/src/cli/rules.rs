@@ -9,7 +9,7 @@ use gatepost_policy::document::{ActionEntry, ConditionEntry, FinalAction, RuleEn
 use gatepost_policy::facts::{Facts, Headers};
 use gatepost_policy::rules::explain::{ConditionTrace, RecipientTrace, Trace, trace};
 use gatepost_policy::snapshot::Snapshot;
-use gatepost_store::{Clock as _, SystemClock, Verdict};
+use gatepost_store::{Clock as _, SystemClock};
 use gatepost_wire::address::{Mailbox, ReversePath};
 use serde::Serialize;
 use serde_json::Value;
@@ -251,17 +251,6 @@ fn with_crlf(bytes: &[u8]) -> Vec<u8> {
         message.push(*byte);
     }
     message
-}
-
-/// The word of a verdict.
-pub(crate) const fn verdict_word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Deliver => "deliver",
-        Verdict::Quarantine => "quarantine",
-        Verdict::QuarantineCompany => "quarantine_company",
-        Verdict::Delete => "delete",
-        Verdict::Reject => "reject",
-    }
 }
 
 fn text(trace: &Trace, colour: bool) -> String {

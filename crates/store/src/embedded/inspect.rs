@@ -106,9 +106,7 @@ impl Inspect for Embedded {
     }
 
     async fn quarantine_find(&self, id: Ulid) -> Result<Vec<QuarantineEntry>, StoreError> {
-        let mut all = self.quarantine_list().await?;
-        all.retain(|entry| entry.id.ulid() == id || entry.message.ulid() == id);
-        Ok(all)
+        self.core.read(move |connection| quarantine::find(connection, id)).await
     }
 
     async fn quarantine_release(
@@ -168,10 +166,10 @@ impl Embedded {
 }
 
 fn find_attempts(connection: &Connection, search: &Search) -> Result<Vec<Attempt>, StoreError> {
-    let Search { recipient, domain, outcome, since, sender: _, message, why: _, level: _ } = search;
+    let Search { recipient, domain, outcome, since, until, message, .. } = search;
     let mut statement = connection.prepare_cached(
         "SELECT at, json FROM attempt
-         WHERE at >= ?1 AND (?2 IS NULL OR recipient = ?2) AND (?3 IS NULL OR domain = ?3)
+         WHERE at >= ?1 AND at <= ?7 AND (?2 IS NULL OR recipient = ?2) AND (?3 IS NULL OR domain = ?3)
            AND (?4 IS NULL OR outcome = ?4) AND (?5 IS NULL OR message = ?5)
            AND (?6 IS NULL OR message IN (SELECT id FROM message WHERE lower(sender) = ?6))
          ORDER BY at, entry, number",
@@ -182,7 +180,8 @@ fn find_attempts(connection: &Connection, search: &Search) -> Result<Vec<Attempt
         domain.as_deref().map(str::to_lowercase),
         outcome.map(gatepost_policy::evidence::Ending::word),
         message.map(|id| rows::blob(id.ulid())),
-        search.sender_key()
+        search.sender_key(),
+        until.map_or(i64::MAX, Timestamp::millis)
     ])?;
     let mut attempts = read_attempts(found)?;
     attempts.retain(|attempt| search.wants(attempt));
@@ -200,6 +199,17 @@ fn read_attempts(mut found: rusqlite::Rows<'_>) -> Result<Vec<Attempt>, StoreErr
     Ok(attempts)
 }
 
+/// The attempts at a message, oldest first.
+pub(super) fn attempts_of(
+    connection: &Connection,
+    id: MessageId,
+) -> Result<Vec<Attempt>, StoreError> {
+    let mut attempts = connection.prepare_cached(
+        "SELECT at, json FROM attempt WHERE message = ?1 ORDER BY at, entry, number",
+    )?;
+    read_attempts(attempts.query([rows::blob(id.ulid())])?)
+}
+
 fn story(
     connection: &Connection,
     queue: Vec<QueueEntry>,
@@ -213,12 +223,8 @@ fn story(
     let Some(columns) = columns else { return Ok(None) };
     let MessageRecord { params: _, client, revision, verdicts } =
         serde_json::from_str(&columns.json)?;
-    let mut attempts = connection.prepare_cached(
-        "SELECT at, json FROM attempt WHERE message = ?1 ORDER BY at, entry, number",
-    )?;
-    let attempts = read_attempts(attempts.query([blob])?)?;
-    let mut quarantine = quarantine::list(connection)?;
-    quarantine.retain(|entry| entry.message == id);
+    let attempts = attempts_of(connection, id)?;
+    let quarantine = quarantine::of_message(connection, id)?;
     Ok(Some(MessageStory {
         id,
         received_at: Timestamp::from_millis(columns.at),

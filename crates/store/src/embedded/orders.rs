@@ -16,7 +16,7 @@ use gatepost_wire::timestamp::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
 use super::{
-    Embedded,
+    Embedded, browse,
     changes::{self, Change, Effect, InHand},
     core::{Core, locked},
     index, journal, quarantine, queue, rows, schema, settings,
@@ -238,6 +238,12 @@ impl Embedded {
     /// How many recipients a selection picks.
     pub(super) async fn count_waiting(&self, selection: &Selection) -> Result<usize, StoreError> {
         let (selection, core) = (selection.clone(), Arc::clone(&self.core));
+        if matches!(selection, Selection::All | Selection::Domain(_)) {
+            return self
+                .core
+                .read(move |connection| browse::count_waiting(connection, &selection))
+                .await;
+        }
         let in_hand = self.in_hand().await;
         self.core
             .read(move |connection| {
@@ -322,11 +328,13 @@ pub(super) fn each(
     message: Option<MessageId>,
     mut show: impl FnMut(CopyKey, QueueEntry),
 ) -> Result<(), StoreError> {
-    let mut statement = connection.prepare_cached(
+    // Of one message, its key is what finds them.
+    let which = if message.is_some() { "c.message = ?1" } else { "?1 IS NULL" };
+    let mut statement = connection.prepare_cached(&format!(
         "SELECT c.message, c.number, c.held, c.json, c.recipients, m.sender
          FROM copy c JOIN message m ON m.id = c.message
-         WHERE ?1 IS NULL OR c.message = ?1 ORDER BY c.message, c.number",
-    )?;
+         WHERE {which} ORDER BY c.message, c.number"
+    ))?;
     let mut found = statement.query([message.map(|id| rows::blob(id.ulid()))])?;
     while let Some(row) = found.next()? {
         let key = CopyKey { message: rows::message_id(row, 0)?, number: row.get(1)? };

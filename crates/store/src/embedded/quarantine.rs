@@ -2,7 +2,8 @@
 
 use gatepost_policy::id::{EntryId, MessageId};
 use gatepost_wire::timestamp::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use ulid::Ulid;
 
 use super::{
     Embedded,
@@ -36,30 +37,61 @@ impl Fate {
     }
 }
 
-/// Every quarantined recipient, or those of one message or with one id.
+/// What a [`QuarantineEntry`] is made of.
+pub(super) const COLUMNS: &str =
+    "q.entry, q.message, m.sender, q.recipient, m.subject, q.rule, q.company, q.at, q.expires";
+
+/// Every quarantined recipient.
 pub(super) fn list(connection: &Connection) -> Result<Vec<QuarantineEntry>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT q.entry, q.message, m.sender, q.recipient, m.subject, q.rule, q.company, q.at, q.expires
-         FROM quarantine q JOIN message m ON m.id = q.message ORDER BY q.message, q.entry",
-    )?;
-    let mut found = statement.query([])?;
+    select(connection, "?1 IS NULL", None)
+}
+
+/// The quarantined recipients of a message.
+pub(super) fn of_message(
+    connection: &Connection,
+    id: MessageId,
+) -> Result<Vec<QuarantineEntry>, StoreError> {
+    select(connection, "q.message = ?1", Some(id.ulid()))
+}
+
+/// The quarantined recipient with an id, or those of the message with that id.
+pub(super) fn find(connection: &Connection, id: Ulid) -> Result<Vec<QuarantineEntry>, StoreError> {
+    let found = select(connection, "q.entry = ?1", Some(id))?;
+    if found.is_empty() { of_message(connection, MessageId::from_ulid(id)) } else { Ok(found) }
+}
+
+fn select(
+    connection: &Connection,
+    which: &str,
+    id: Option<Ulid>,
+) -> Result<Vec<QuarantineEntry>, StoreError> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM quarantine q JOIN message m ON m.id = q.message
+         WHERE {which} ORDER BY q.message, q.entry"
+    ))?;
+    let mut found = statement.query([id.map(rows::blob)])?;
     let mut entries = Vec::new();
     while let Some(row) = found.next()? {
-        let recipient: String = row.get(3)?;
-        let recipient: NewRecipient = serde_json::from_str(&recipient)?;
-        entries.push(QuarantineEntry {
-            id: rows::entry_id(row, 0)?,
-            message: rows::message_id(row, 1)?,
-            sender: row.get(2)?,
-            recipient: recipient.mailbox.to_string(),
-            subject: row.get(4)?,
-            rule: row.get(5)?,
-            company: row.get(6)?,
-            since: Timestamp::from_millis(row.get(7)?),
-            expires: Timestamp::from_millis(row.get(8)?),
-        });
+        entries.push(entry(row)?);
     }
     Ok(entries)
+}
+
+/// A row of [`COLUMNS`].
+pub(super) fn entry(row: &Row<'_>) -> Result<QuarantineEntry, StoreError> {
+    let recipient: String = row.get(3)?;
+    let recipient: NewRecipient = serde_json::from_str(&recipient)?;
+    Ok(QuarantineEntry {
+        id: rows::entry_id(row, 0)?,
+        message: rows::message_id(row, 1)?,
+        sender: row.get(2)?,
+        recipient: recipient.mailbox.to_string(),
+        subject: row.get(4)?,
+        rule: row.get(5)?,
+        company: row.get(6)?,
+        since: Timestamp::from_millis(row.get(7)?),
+        expires: Timestamp::from_millis(row.get(8)?),
+    })
 }
 
 impl Embedded {
@@ -195,7 +227,7 @@ pub(super) fn free_number(
     message: MessageId,
 ) -> Result<u32, rusqlite::Error> {
     loop {
-        let [a, b, c, d, ..] = ulid::Ulid::generate().random().to_le_bytes();
+        let [a, b, c, d, ..] = Ulid::generate().random().to_le_bytes();
         let number = u32::from_le_bytes([a, b, c, d]) | 0x8000_0000;
         let taken: bool = connection.query_row(
             "SELECT EXISTS (SELECT 1 FROM copy WHERE message = ?1 AND number = ?2)",

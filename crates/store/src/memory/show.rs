@@ -74,7 +74,7 @@ impl Inspect for Memory {
     }
 
     async fn messages_search(&self, search: &Search) -> Result<Vec<Attempt>, StoreError> {
-        let Search { recipient, domain, outcome, since, sender: _, message, .. } = search;
+        let Search { recipient, domain, outcome, since, until, message, .. } = search;
         let recipient = recipient.as_deref().map(search_key);
         let domain = domain.as_deref().map(str::to_lowercase);
         let state = self.state();
@@ -85,6 +85,7 @@ impl Inspect for Memory {
             .filter(|evidence| domain.as_ref().is_none_or(|d| *d == evidence.domain))
             .filter(|evidence| outcome.is_none_or(|o| o == evidence.ending))
             .filter(|evidence| since.is_none_or(|s| evidence.attempt.at >= s))
+            .filter(|evidence| until.is_none_or(|u| evidence.attempt.at <= u))
             .filter(|evidence| message.is_none_or(|id| id == evidence.attempt.message))
             .filter(|evidence| {
                 let found = |wanted: String| {
@@ -311,11 +312,11 @@ impl Journal for Memory {
 }
 
 impl State {
-    fn queue(&self) -> Vec<QueueEntry> {
+    pub(super) fn queue(&self) -> Vec<QueueEntry> {
         self.entries().into_iter().map(|(_, entry)| entry).collect()
     }
 
-    fn quarantine(&self) -> Vec<QuarantineEntry> {
+    pub(super) fn quarantine(&self) -> Vec<QuarantineEntry> {
         let mut entries: Vec<_> = self
             .quarantined
             .iter()

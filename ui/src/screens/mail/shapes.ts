@@ -139,9 +139,7 @@ export interface HistoryItem {
     state: string
     reason: string | null
     level: Level | null
-    rule: string | null
-    tls: TlsRecord | null
-    clear_because: NoTls | null
+    tls: TlsRecord | string | null
     at: string | null
   }[]
 }
@@ -162,7 +160,7 @@ export interface Preview {
   headers: [string, string][]
   text: string
   from_html: boolean
-  attachments: { name: string | null; type: string; size: number }[]
+  attachments: { name: string; type: string; size: number }[]
   truncated: boolean
 }
 

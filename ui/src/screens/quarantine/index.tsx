@@ -9,7 +9,6 @@ import { usePaged } from '../../lib/query'
 import { Link } from '../../lib/router'
 import { Inert, Sender, Subject } from '../mail/Inert'
 import '../mail/mail.css'
-import { useWholeSearch } from '../mail/useWholeSearch'
 import type { QuarantineEntry } from '../mail/shapes'
 import { spelled } from '../mail/unseen'
 import { VirtualTable } from '../mail/VirtualTable'
@@ -17,7 +16,6 @@ import { DecideDialog, type Decision } from './DecideDialog'
 
 export default function Quarantine() {
   const list = usePaged<QuarantineEntry>('/quarantine')
-  const looking = useWholeSearch(list)
   const operate = useCan('operate_queue')
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set())
   const [decision, setDecision] = useState<Decision | null>(null)
@@ -52,7 +50,7 @@ export default function Quarantine() {
             <ErrorState error={list.error} retry={list.reload} />
           </div>
         )}
-        {list.loading || looking ? (
+        {list.loading ? (
           <div className="card-body">
             <Skeleton />
           </div>

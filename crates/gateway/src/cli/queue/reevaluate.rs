@@ -8,7 +8,6 @@ use gatepost_store::{Clock, Inspect, Order, Settings, SystemClock, Verdict};
 use serde::Serialize;
 
 use super::super::out::Ink;
-use super::super::rules::verdict_word;
 use super::super::select::Chosen;
 use super::super::table::Table;
 use super::super::{Done, Status, Trouble, out, policy, store};
@@ -113,7 +112,7 @@ fn show(opinion: &Opinion) {
             Verdict::Quarantine
             | Verdict::QuarantineCompany
             | Verdict::Delete
-            | Verdict::Reject => verdict_word(verdict).to_owned(),
+            | Verdict::Reject => verdict.word().to_owned(),
         };
         table.inked_row([
             (change.judged.entry.to_string(), Ink::Plain),

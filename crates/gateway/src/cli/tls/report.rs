@@ -3,16 +3,13 @@
 //! The attempts are read a page at a time and only sums are kept, so a report over years takes no more memory than
 //! one over a day. A delivery counts once for each recipient, and an attempt that waits counts each time.
 
-mod csv;
-mod sums;
-
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
+use gatepost_store::report::{self, By, Report};
 use gatepost_store::{Clock, Inspect, Ledger, Stretch, SystemClock};
 use gatepost_wire::timestamp::Timestamp;
 
-use self::sums::{By, Report};
 use crate::cli::messages::moment;
 use crate::cli::out::Ink;
 use crate::cli::select::domain_key;
@@ -29,7 +26,7 @@ pub(crate) struct Arguments {
     domain: Option<String>,
     /// A line for each of these periods, in UTC; a week begins on Monday.
     #[arg(long, value_name = "PERIOD")]
-    by: Option<By>,
+    by: Option<Period>,
     /// How it is printed.
     #[arg(long, value_name = "FORMAT", default_value = "table", conflicts_with = "json")]
     format: Format,
@@ -48,6 +45,27 @@ enum Format {
     Json,
 }
 
+/// A stretch of time that gets a line of its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Period {
+    /// A day in UTC.
+    Day,
+    /// Seven days, from Monday on.
+    Week,
+    /// A month of the calendar.
+    Month,
+}
+
+impl From<Period> for By {
+    fn from(period: Period) -> Self {
+        match period {
+            Period::Day => Self::Day,
+            Period::Week => Self::Week,
+            Period::Month => Self::Month,
+        }
+    }
+}
+
 /// Attempts that are read at once.
 const PAGE: usize = 2_000;
 
@@ -57,11 +75,11 @@ pub(crate) async fn run(arguments: &Arguments, config: Option<&Path>) -> Done {
     let domain = arguments.domain.as_deref().map(domain_key).transpose()?;
     let config = load(config, "nothing was read")?;
     let store = store::open(&config).await?;
-    let report = gather(&store, since, until, domain, arguments.by).await?;
+    let report = gather(&store, since, until, domain, arguments.by.map(By::from)).await?;
     let format = if arguments.json { Format::Json } else { arguments.format };
     match format {
         Format::Table => table(&report).print("Nothing was delivered, and nothing waited for TLS."),
-        Format::Csv => out::print(&csv::document(&report)),
+        Format::Csv => out::print(&report::csv(&report)),
         Format::Json => out::json(&report)?,
     }
     Ok(Status::Fine)
@@ -135,7 +153,7 @@ fn table(report: &Report) -> Table {
             (sums.deferred_for_tls.to_string(), trouble(sums.deferred_for_tls)),
             (sums.bounced_for_tls.to_string(), trouble(sums.bounced_for_tls)),
             (sums.waiting_for_tls.map_or_else(|| "-".to_owned(), |n| n.to_string()), ink),
-            (sums::counted(&sums.versions), ink),
+            (report::counted(&sums.versions), ink),
             (sums.last.map_or_else(|| "-".to_owned(), Timestamp::rfc3339), Ink::Faint),
         ]);
     }
@@ -143,7 +161,7 @@ fn table(report: &Report) -> Table {
 }
 
 /// How much went in clear text, and why.
-fn clear_text(sums: &sums::Sums) -> String {
+fn clear_text(sums: &report::Sums) -> String {
     let clear = &sums.in_clear;
     let reasons: Vec<String> = clear
         .each()

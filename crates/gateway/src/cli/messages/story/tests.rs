@@ -1,8 +1,11 @@
 use std::net::IpAddr;
 
 use gatepost_policy::direction::{Direction, Matched};
-use gatepost_store::{Author, ClientFacts, Verdict};
-use serde_json::json;
+use gatepost_policy::id::MessageId;
+use gatepost_store::story::lines;
+use gatepost_store::{Author, ClientFacts, Event, EventKind, RecordedVerdict, Verdict};
+use gatepost_wire::timestamp::Timestamp;
+use serde_json::{Value, json};
 use ulid::Ulid;
 
 use super::*;

@@ -80,7 +80,7 @@ fn a_week_begins_on_monday_and_every_period_has_its_line() {
 
 #[test]
 fn csv_has_a_head_and_a_line_a_row() {
-    insta::assert_snapshot!(csv::document(&seeded(Some(By::Week))));
+    insta::assert_snapshot!(report::csv(&seeded(Some(By::Week))));
 }
 
 #[test]

@@ -1,18 +1,24 @@
-//! What a report adds up.
+//! What a TLS report adds up, from the evidence of every attempt.
+//!
+//! Only sums are kept, so a report over years takes no more memory than one over a day. A
+//! delivery counts once for each recipient, and an attempt that waits counts each time.
+
+mod csv;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use gatepost_policy::evidence::{Attempt, Ending, NoTls, Why};
 use gatepost_policy::tls::{Level, VerifiedBy};
 use gatepost_wire::timestamp::Timestamp;
 use serde::Serialize;
 
+pub use self::csv::document as csv;
+
 /// A stretch of time that gets a line of its own.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum By {
+pub enum By {
     /// A day in UTC.
     Day,
     /// Seven days, from Monday on.
@@ -25,7 +31,7 @@ const DAY: i64 = 86_400_000;
 
 impl By {
     /// The period that a moment belongs to: a day, the Monday of a week, a month.
-    pub(super) fn period(self, at: Timestamp) -> String {
+    pub fn period(self, at: Timestamp) -> String {
         let first = match self {
             Self::Day | Self::Month => at,
             Self::Week => {
@@ -46,11 +52,15 @@ impl By {
 
 /// Deliveries in clear text, by the reason.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
-pub(super) struct InClear {
-    pub(super) level_plain: u64,
-    pub(super) not_offered: u64,
-    pub(super) refused: u64,
-    pub(super) handshake_failed: u64,
+pub struct InClear {
+    /// The level is `plain`.
+    pub level_plain: u64,
+    /// STARTTLS was not offered.
+    pub not_offered: u64,
+    /// STARTTLS was refused.
+    pub refused: u64,
+    /// A handshake failed.
+    pub handshake_failed: u64,
 }
 
 impl InClear {
@@ -65,7 +75,7 @@ impl InClear {
     }
 
     /// Every reason with its count.
-    pub(super) fn each(&self) -> [(&'static str, u64); 4] {
+    pub fn each(&self) -> [(&'static str, u64); 4] {
         [
             (NoTls::LevelPlain.word(), self.level_plain),
             (NoTls::NotOffered.word(), self.not_offered),
@@ -75,38 +85,40 @@ impl InClear {
     }
 
     /// All of them.
-    pub(super) fn total(&self) -> u64 {
+    pub fn total(&self) -> u64 {
         self.each().iter().map(|(_, count)| count).sum()
     }
 }
 
 /// The sums of a line.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub(super) struct Sums {
+pub struct Sums {
     /// Recipients that a remote site took a message for.
-    pub(super) delivered: u64,
-    pub(super) over_tls: u64,
+    pub delivered: u64,
+    /// Of those, over TLS.
+    pub over_tls: u64,
     /// Of those, over sessions whose certificate was good, whether it had to be or not.
-    pub(super) verified: u64,
-    pub(super) in_clear: InClear,
+    pub verified: u64,
+    /// Of those, in clear text.
+    pub in_clear: InClear,
     /// Attempts that ended in waiting because TLS could not be had.
-    pub(super) deferred_for_tls: u64,
+    pub deferred_for_tls: u64,
     /// Recipients that were given up because TLS could not be had.
-    pub(super) bounced_for_tls: u64,
+    pub bounced_for_tls: u64,
     /// Recipients that wait at this moment because TLS could not be had; unknown for a period.
-    pub(super) waiting_for_tls: Option<u64>,
+    pub waiting_for_tls: Option<u64>,
     /// The share of deliveries over TLS, in percent; unknown where nothing was delivered.
-    pub(super) tls_share: Option<f64>,
+    pub tls_share: Option<f64>,
     /// Attempts by the level that was wanted.
-    pub(super) levels: BTreeMap<Level, u64>,
+    pub levels: BTreeMap<Level, u64>,
     /// Deliveries by TLS version.
-    pub(super) versions: BTreeMap<String, u64>,
+    pub versions: BTreeMap<String, u64>,
     /// Deliveries by cipher suite.
-    pub(super) ciphers: BTreeMap<String, u64>,
+    pub ciphers: BTreeMap<String, u64>,
     /// The first attempt.
-    pub(super) first: Option<Timestamp>,
+    pub first: Option<Timestamp>,
     /// The last one.
-    pub(super) last: Option<Timestamp>,
+    pub last: Option<Timestamp>,
 }
 
 impl Sums {
@@ -158,44 +170,49 @@ fn for_tls(attempt: &Attempt) -> bool {
 
 /// A line of the report.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Row {
+pub struct Row {
     /// The recipients' domain, as A-label or address literal.
-    pub(super) domain: String,
+    pub domain: String,
     /// The period, where the report has periods.
-    pub(super) period: Option<String>,
+    pub period: Option<String>,
     #[serde(flatten)]
-    pub(super) sums: Sums,
+    /// Its sums.
+    pub sums: Sums,
 }
 
 /// The whole report.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Report {
-    pub(super) since: Timestamp,
-    pub(super) until: Timestamp,
-    pub(super) by: Option<By>,
+pub struct Report {
+    /// Where it begins.
+    pub since: Timestamp,
+    /// Where it ends.
+    pub until: Timestamp,
+    /// The periods that get lines of their own.
+    pub by: Option<By>,
     /// By domain, then by period.
-    pub(super) rows: Vec<Row>,
-    pub(super) totals: Sums,
+    pub rows: Vec<Row>,
+    /// All lines together.
+    pub totals: Sums,
     #[serde(skip)]
     gathered: BTreeMap<(String, Option<String>), Sums>,
 }
 
 impl Report {
     /// A report without any attempt.
-    pub(super) fn new(since: Timestamp, until: Timestamp, by: Option<By>) -> Self {
+    pub fn new(since: Timestamp, until: Timestamp, by: Option<By>) -> Self {
         let totals = Sums { waiting_for_tls: Some(0), ..Sums::default() };
         Self { since, until, by, rows: Vec::new(), totals, gathered: BTreeMap::new() }
     }
 
     /// Adds an attempt at a recipient of a domain.
-    pub(super) fn add(&mut self, domain: &str, attempt: &Attempt) {
+    pub fn add(&mut self, domain: &str, attempt: &Attempt) {
         let period = self.by.map(|by| by.period(attempt.at));
         self.sums(domain, period).add(attempt);
         self.totals.add(attempt);
     }
 
     /// Adds a recipient of a domain that waits for TLS at this moment.
-    pub(super) fn waits(&mut self, domain: &str) {
+    pub fn waits(&mut self, domain: &str) {
         if self.by.is_none() {
             let waiting = &mut self.sums(domain, None).waiting_for_tls;
             *waiting = waiting.map(|count| count + 1);
@@ -210,7 +227,7 @@ impl Report {
     }
 
     /// Makes the lines of what was added.
-    pub(super) fn close(&mut self) {
+    pub fn close(&mut self) {
         self.totals.close();
         self.rows = std::mem::take(&mut self.gathered)
             .into_iter()
@@ -223,7 +240,7 @@ impl Report {
 }
 
 /// Words with their counts: `TLSv1.2 3, TLSv1.3 12`.
-pub(super) fn counted<W: std::fmt::Display>(counts: &BTreeMap<W, u64>) -> String {
+pub fn counted<W: std::fmt::Display>(counts: &BTreeMap<W, u64>) -> String {
     let each: Vec<String> = counts.iter().map(|(word, count)| format!("{word} {count}")).collect();
     each.join(", ")
 }

@@ -2,7 +2,7 @@
 
 use gatepost_wire::timestamp::Timestamp;
 
-use super::sums::{Report, Row, counted};
+use super::{Report, Row, counted};
 
 const HEAD: [&str; 18] = [
     "domain",
@@ -26,7 +26,7 @@ const HEAD: [&str; 18] = [
 ];
 
 /// The whole document.
-pub(super) fn document(report: &Report) -> String {
+pub fn document(report: &Report) -> String {
     let mut text = line(&HEAD.map(str::to_owned));
     for Row { domain, period, sums } in &report.rows {
         let time = |at: Option<Timestamp>| at.map(Timestamp::rfc3339).unwrap_or_default();
