@@ -27,8 +27,8 @@ use gatepost_policy::diagnostic::Diagnostic;
 use gatepost_policy::snapshot::Snapshot;
 use gatepost_receive::{Receiver, ServerSettings};
 use gatepost_store::embedded::{self, Embedded, Mode, OpenError};
-use gatepost_store::{Clock, Settings as _, StoreError};
-use gatepost_web::Site;
+use gatepost_store::{Clock, Doorman, Settings as _, StoreError};
+use gatepost_web::{Site, Stores};
 use tokio::sync::Mutex;
 
 use crate::config::Config;
@@ -121,6 +121,7 @@ pub struct Gateway {
     listeners: Mutex<Listeners>,
     mail: Vec<SocketAddr>,
     admin: SocketAddr,
+    admin_tls: Option<admin::Certificate>,
     metrics: Arc<Metrics>,
     supervisor: Supervisor,
 }
@@ -178,7 +179,7 @@ impl Gateway {
         let background = Background {
             store: store.clone(),
             shared: Arc::clone(&shared),
-            clock,
+            clock: Arc::clone(&clock),
             metrics: Arc::clone(&metrics),
         };
         background.start(&supervisor.rest);
@@ -189,13 +190,28 @@ impl Gateway {
             lost: Arc::clone(&listeners.lost),
             stopping: supervisor.sessions.stop.clone(),
         };
-        admin::start(admin, Site::new(Arc::new(registry), Arc::new(readiness)), &supervisor.rest);
+        let admin_tls = (!admin_address.ip().is_loopback())
+            .then(|| Arc::new(ArcSwap::from_pointee(certificate)));
+        let site = Site::new(gatepost_web::Parts {
+            registry: Arc::new(registry),
+            condition: Arc::new(readiness),
+            stores: Stores::of(Arc::new(store.clone())),
+            snapshot: Arc::clone(&shared.snapshot),
+            clock,
+            outside: Arc::new(admin::House { shared: Arc::clone(&shared) }),
+            doorman: Arc::new(Doorman::default()),
+            tls: admin_tls.is_some(),
+        });
+        let socket = admin::Socket::open(admin, admin_tls.clone(), &supervisor.rest);
+        admin::start(socket, site, &supervisor.rest);
+        admin::invite(&store, admin_address, admin_tls.is_some()).await?;
         Ok(Self {
             store,
             shared,
             listeners: Mutex::new(listeners),
             mail,
             admin: admin_address,
+            admin_tls,
             metrics,
             supervisor,
         })
@@ -206,7 +222,7 @@ impl Gateway {
         &self.mail
     }
 
-    /// Where health and metrics are.
+    /// Where the console, the API, health and metrics are.
     pub const fn admin(&self) -> SocketAddr {
         self.admin
     }
@@ -267,6 +283,9 @@ impl Gateway {
         let connector = connector(&config, self.shared.own_connector.as_ref()).await;
         let bound = listeners.bind(&config.listeners, &certificate).map_err(address_refused)?;
         // and from here on nothing does
+        if let Some(admin_tls) = &self.admin_tls {
+            admin_tls.store(Arc::new(certificate.clone()));
+        }
         listeners.take(&config.listeners, bound, &certificate);
         self.shared.server.store(Arc::new(settings::server(&config)));
         self.shared.delivery.store(Arc::new(settings::delivery(&config, listeners.addresses())));

@@ -1,9 +1,20 @@
-//! Health and metrics over HTTP; later the API and the console.
+//! The API, the console, health and metrics over HTTP.
 //!
-//! What this crate needs from the rest of the gateway it states as one small trait, [`Condition`], so there is no
-//! route from HTTP to the internals of SMTP. It is handed a bound socket and opens none.
+//! What this crate needs from the rest of the gateway it states as two small traits, [`Condition`] and [`Outside`],
+//! so there is no route from HTTP to the internals of SMTP. It is handed a bound socket and opens none.
+//!
+//! What always holds: a path that the OpenAPI document does not name answers nothing but 401 or 404, and one that it
+//! names is open to exactly those that its `x-capability` says. The document is the table that requests are checked
+//! against, so the two cannot disagree.
 
+mod api;
+mod console;
+mod headers;
+mod outside;
+mod peer;
 mod problem;
 mod server;
 
-pub use server::{Condition, Site};
+pub use api::{Stores, document};
+pub use outside::Outside;
+pub use server::{Condition, Parts, Site};

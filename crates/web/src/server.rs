@@ -1,20 +1,31 @@
-//! The paths that are open without a token, and the answer for all others.
+//! The paths that are open without a token, and where all others go.
 //!
-//! `/healthz` says that the process lives, `/readyz` that it can accept mail, `/metrics` how it is doing. Nothing
-//! here changes anything.
+//! `/healthz` says that the process lives, `/readyz` that it can accept mail, `/metrics` how it is doing,
+//! `/api/openapi.json` what the API is. What is under `/api` is the API's; every other path is a screen or a file of
+//! the console.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::Listener;
+use axum::{Json, Router, middleware};
+use gatepost_policy::snapshot::Snapshot;
+use gatepost_store::{Clock, Doorman};
 use prometheus_client::registry::Registry;
+use tower_http::compression::CompressionLayer;
+use utoipa::openapi::OpenApi;
 
+use crate::api::{self, Api, Given, Stores};
+use crate::headers::{self, Transport};
+use crate::outside::Outside;
+use crate::peer::{Door, Peer};
 use crate::problem::Problem;
 
 /// How the gateway is, as this crate needs to know it.
@@ -27,17 +38,58 @@ pub trait Condition: Send + Sync {
     async fn refresh(&self);
 }
 
+/// What a site is made of.
+pub struct Parts {
+    /// The metrics.
+    pub registry: Arc<Registry>,
+    /// How the gateway is.
+    pub condition: Arc<dyn Condition>,
+    /// The store.
+    pub stores: Stores,
+    /// The policy that is in effect.
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The rest of the gateway.
+    pub outside: Arc<dyn Outside>,
+    /// Who is locked out; one for all ways in.
+    pub doorman: Arc<Doorman>,
+    /// Whether the socket speaks TLS.
+    pub tls: bool,
+}
+
 /// Everything that HTTP shows.
-#[derive(Clone)]
 pub struct Site {
+    open: Open,
+    api: Api,
+    transport: Transport,
+}
+
+/// What the open paths need.
+#[derive(Clone)]
+struct Open {
     registry: Arc<Registry>,
     condition: Arc<dyn Condition>,
+    document: Arc<OpenApi>,
 }
 
 impl Site {
-    /// A site that shows these metrics and this condition.
-    pub fn new(registry: Arc<Registry>, condition: Arc<dyn Condition>) -> Self {
-        Self { registry, condition }
+    /// A site of these parts.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { registry, condition, stores, snapshot, clock, outside, doorman, tls } = parts;
+        let transport = if tls { Transport::Tls } else { Transport::Plain };
+        let condition_ = Arc::clone(&condition);
+        let given = Given {
+            stores,
+            snapshot,
+            clock,
+            outside,
+            doorman,
+            transport,
+            condition: condition_,
+        };
+        let open = Open { registry, condition, document: Arc::new(api::document()) };
+        Self { open, api: Api::new(given), transport }
     }
 
     /// Answers on a bound socket until `until` ends; requests in hand are finished.
@@ -50,20 +102,24 @@ impl Site {
         until: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()>
     where
-        L: Listener,
-        L::Addr: std::fmt::Debug,
+        L: Listener<Addr = SocketAddr>,
     {
-        axum::serve(socket, self.router()).with_graceful_shutdown(until).await
+        let service = self.router().into_make_service_with_connect_info::<Peer>();
+        axum::serve(Door(socket), service).with_graceful_shutdown(until).await
     }
 
-    fn router(self) -> Router {
+    pub(crate) fn router(self) -> Router {
+        let Self { open, api, transport } = self;
         Router::new()
             .route("/healthz", get(healthz))
             .route("/readyz", get(readyz))
             .route("/metrics", get(metrics))
+            .route("/api/openapi.json", get(described))
             .method_not_allowed_fallback(|| async { Problem::method() })
-            .fallback(elsewhere)
-            .with_state(self)
+            .with_state(open)
+            .merge(api.router())
+            .layer(CompressionLayer::new())
+            .layer(middleware::from_fn_with_state(transport, headers::add))
     }
 }
 
@@ -71,8 +127,8 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-async fn readyz(State(site): State<Site>) -> Response {
-    let obstacles = site.condition.obstacles();
+async fn readyz(State(open): State<Open>) -> Response {
+    let obstacles = open.condition.obstacles();
     if obstacles.is_empty() {
         return "ready\n".into_response();
     }
@@ -84,10 +140,10 @@ async fn readyz(State(site): State<Site>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
 }
 
-async fn metrics(State(site): State<Site>) -> Response {
-    site.condition.refresh().await;
+async fn metrics(State(open): State<Open>) -> Response {
+    open.condition.refresh().await;
     let mut text = String::new();
-    if prometheus_client::encoding::text::encode(&mut text, &site.registry).is_err() {
+    if prometheus_client::encoding::text::encode(&mut text, &open.registry).is_err() {
         return (StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written\n")
             .into_response();
     }
@@ -95,13 +151,8 @@ async fn metrics(State(site): State<Site>) -> Response {
     ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response()
 }
 
-/// What is open to everybody and not in this version is not found; everything else needs a token, and
-/// there are no accounts yet.
-async fn elsewhere(uri: Uri) -> Problem {
-    match uri.path() {
-        path @ ("/" | "/setup" | "/api/openapi.json") => Problem::not_found(path),
-        _ => Problem::unauthorized(),
-    }
+async fn described(State(open): State<Open>) -> Json<OpenApi> {
+    Json(open.document.as_ref().clone())
 }
 
 #[cfg(test)]

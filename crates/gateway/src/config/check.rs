@@ -40,7 +40,7 @@ pub(super) fn check(report: &Report<'_>, raw: RawConfig, file: &Path) -> Config 
     let judge = Judge::new(report);
     let base = file.parent().unwrap_or_else(|| Path::new("")).to_owned();
     store(&judge, store_url);
-    let admin = admin(&judge, admin_address);
+    let admin = judge.address(admin_address, "admin.address");
     Config {
         file: Some(file.to_owned()),
         hostname: judge.read(hostname, "hostname", host_name).unwrap_or_else(machine_name),
@@ -83,18 +83,6 @@ fn store(judge: &Judge<'_>, url: Written<String>) {
         // the text may hold a password, so it is not shown
         _ => judge.problem(&url.span(), "store.url", "This is no store.", "Write \"embedded\"."),
     }
-}
-
-fn admin(judge: &Judge<'_>, address: Written<String>) -> SocketAddr {
-    let span = address.as_ref().map(toml::Spanned::span);
-    let admin = judge.address(address, "admin.address");
-    if let Some(span) = span
-        && !admin.ip().is_loopback()
-    {
-        let what = "An admin address that is not loopback (it needs accounts and TLS)";
-        judge.absent(&span, "admin.address", what, "address = \"127.0.0.1:8025\"");
-    }
-    admin
 }
 
 fn check_listeners(

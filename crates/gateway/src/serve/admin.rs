@@ -1,44 +1,98 @@
 //! The admin socket: bound by `net`, answered by `web`, with what both cannot know of each other.
+//!
+//! On loopback it speaks plain HTTP, elsewhere TLS with the gateway's own certificate (decision 22).
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use gatepost_net::listen::{Io, Listener};
+use gatepost_net::listen::{Io, Listener, ServerTls};
 use gatepost_store::embedded::Embedded;
-use gatepost_store::{Enqueue, Inspect};
-use gatepost_web::Condition;
+use gatepost_store::{Accounts, Enqueue, Inspect, StoreError};
+use gatepost_web::{Condition, Outside};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
+use crate::supervise::Group;
 
-/// A listening socket as the HTTP server wants one.
-pub(crate) struct Socket(pub(crate) Listener);
+/// Connections that have done their handshake and wait to be taken.
+const WAITING: usize = 64;
+
+/// How long a client may take for its handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// The certificate of an admin socket that is not on loopback; a reload exchanges it.
+pub(crate) type Certificate = Arc<ArcSwap<ServerTls>>;
+
+/// A listening socket as the HTTP server wants one. Handshakes are done beside it, so that a client that is slow
+/// with its own keeps nobody else waiting.
+pub(crate) struct Socket {
+    address: SocketAddr,
+    ready: mpsc::Receiver<(Io, SocketAddr)>,
+}
+
+impl Socket {
+    /// Begins to accept.
+    pub(crate) fn open(listener: Listener, certificate: Option<Certificate>, group: &Group) -> Self {
+        let (hand, ready) = mpsc::channel(WAITING);
+        let address = listener.address();
+        let tasks = group.clone();
+        group.run(async move { accept(&listener, certificate.as_ref(), &hand, &tasks).await });
+        Self { address, ready }
+    }
+}
+
+async fn accept(
+    listener: &Listener,
+    certificate: Option<&Certificate>,
+    hand: &mpsc::Sender<(Io, SocketAddr)>,
+    tasks: &Group,
+) {
+    loop {
+        let inbound = match listener.accept().await {
+            Ok(inbound) => inbound,
+            // out of descriptors, say: trying again at once would only burn the processor
+            Err(_) => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let hand = hand.clone();
+        let Some(certificate) = certificate else {
+            if hand.send((inbound.io, inbound.peer)).await.is_err() {
+                return;
+            }
+            continue;
+        };
+        let tls = certificate.load_full();
+        tasks.run(async move {
+            // who fails at it is gone; there is nobody to be told
+            if let Ok(Ok(inbound)) = tokio::time::timeout(HANDSHAKE, inbound.secure(&tls)).await {
+                // the server has ended: the connection ends with it
+                drop(hand.send((inbound.io, inbound.peer)).await);
+            }
+        });
+    }
+}
 
 impl axum::serve::Listener for Socket {
     type Io = Io;
     type Addr = SocketAddr;
 
-    fn accept(&mut self) -> impl Future<Output = (Io, SocketAddr)> + Send {
-        let accepting: Pin<Box<dyn Future<Output = (Io, SocketAddr)> + Send + '_>> =
-            Box::pin(async {
-                loop {
-                    match self.0.accept().await {
-                        Ok(inbound) => return (inbound.io, inbound.peer),
-                        // out of descriptors, say: trying again at once would only burn the processor
-                        Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-                    }
-                }
-            });
-        accepting
+    async fn accept(&mut self) -> (Io, SocketAddr) {
+        match self.ready.recv().await {
+            Some(connection) => connection,
+            // nothing is accepted any more: the server is about to be told to stop
+            None => std::future::pending().await,
+        }
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.0.address())
+        Ok(self.address)
     }
 }
 
@@ -72,14 +126,42 @@ impl Condition for Readiness {
     }
 }
 
+/// What the API needs of the gateway and cannot do itself.
+pub(crate) struct House {
+    pub(crate) shared: Arc<super::Shared>,
+}
+
+#[async_trait]
+impl Outside for House {
+    fn hostname(&self) -> String {
+        self.shared.config.load().hostname.to_string()
+    }
+}
+
 /// Answers on the socket until the group stops.
-pub(crate) fn start(socket: Listener, site: gatepost_web::Site, group: &crate::supervise::Group) {
-    let address = socket.address();
-    tracing::info!(%address, "health and metrics");
+pub(crate) fn start(socket: Socket, site: gatepost_web::Site, group: &Group) {
+    let address = socket.address;
+    tracing::info!(%address, "console, API, health and metrics");
     let until = group.stop.clone().cancelled_owned();
     group.tracker.spawn(async move {
-        if let Err(why) = site.serve(Socket(socket), until).await {
-            tracing::error!(%address, cause = %why, "health and metrics have stopped");
+        if let Err(why) = site.serve(socket, until).await {
+            tracing::error!(%address, cause = %why, "console, API, health and metrics have stopped");
         }
     });
+}
+
+/// Where there is no owner yet: logs the one-time link that makes one (decision 41). A link of before holds no more.
+///
+/// # Errors
+/// When the store cannot be written.
+pub(crate) async fn invite(
+    accounts: &dyn Accounts,
+    address: SocketAddr,
+    tls: bool,
+) -> Result<(), StoreError> {
+    let Some(token) = accounts.setup_link().await? else { return Ok(()) };
+    let scheme = if tls { "https" } else { "http" };
+    let link = format!("{scheme}://{address}/setup#{}", token.expose());
+    tracing::warn!("there is no account yet: open {link} within an hour, once, to make the first");
+    Ok(())
 }

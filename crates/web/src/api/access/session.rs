@@ -1,0 +1,213 @@
+//! Signing in and out, and the one-time set-up.
+//!
+//! A wrong name and a wrong password get the same answer in the same time. What is tried in vain counts against the
+//! name and against the address it came from; both have to wait after too many.
+
+use std::net::IpAddr;
+
+use axum::Json;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse};
+use gatepost_store::{AccountError, Author, KindWanted, NewAudit, Secret, Session, User, Via, Wait};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::refused;
+use super::shapes::Myself;
+use crate::api::Api;
+use crate::api::body::Sent;
+use crate::api::caller::{self, Caller};
+use crate::peer::Peer;
+use crate::problem::Problem;
+
+/// Longest User-Agent that is kept, in bytes.
+const AGENT: usize = 200;
+
+pub(super) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(show, open, close)).routes(routes!(set_up))
+}
+
+/// The state of the browser that asks.
+#[derive(Debug, Serialize, ToSchema)]
+struct SessionState {
+    /// Who is signed in; `null` where nobody is.
+    user: Option<Myself>,
+    /// What X-CSRF-Token carries with every write.
+    csrf: Option<String>,
+    /// Whether there is no owner yet, so that the one-time link is to be used.
+    setup_needed: bool,
+    /// The OpenID Connect provider to sign in with.
+    oidc: Option<Provider>,
+    /// The version of Gatepost.
+    version: &'static str,
+    /// The name of this gateway.
+    hostname: String,
+}
+
+/// An OpenID Connect provider.
+#[derive(Debug, Serialize, ToSchema)]
+struct Provider {
+    /// What the button says.
+    name: String,
+}
+
+/// A person who signs in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Credentials {
+    /// The account's name.
+    name: String,
+    /// Its password.
+    #[schema(value_type = String, format = Password)]
+    password: Secret,
+    /// The six digits of the second factor, or a recovery code.
+    code: Option<String>,
+}
+
+/// The owner that is made first.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct FirstOwner {
+    /// The token of the one-time link, as `serve` printed it.
+    #[schema(value_type = String)]
+    token: Secret,
+    /// The name of the account that is made.
+    name: String,
+    /// Its password: 12 characters at least.
+    #[schema(value_type = String, format = Password)]
+    password: Secret,
+}
+
+/// Who is signed in.
+#[utoipa::path(get, path = "/session", tag = "session", extensions(("x-capability" = json!("open"))),
+    responses((status = 200, body = SessionState), (status = 503, body = Problem)))]
+async fn show(
+    State(api): State<Api>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    headers: HeaderMap,
+) -> Result<Json<SessionState>, Problem> {
+    let caller = Caller::of(&api, peer, &headers).await.ok();
+    state(&api, caller.as_ref().and_then(Caller::session)).await.map(Json)
+}
+
+/// Signs in.
+#[utoipa::path(post, path = "/session", tag = "session", extensions(("x-capability" = json!("open"))),
+    request_body = Credentials,
+    responses((status = 200, body = SessionState), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem),
+        (status = 422, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem)))]
+async fn open(
+    State(api): State<Api>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    headers: HeaderMap,
+    Sent(given): Sent<Credentials>,
+) -> Result<impl IntoResponse, Problem> {
+    let accounts = &api.stores.accounts;
+    let source = peer.ip();
+    may_try(&api, &given.name, source)?;
+    let user = accounts.verify_password(&given.name, KindWanted::Person, &given.password).await?;
+    let Some(user) = user.filter(|user| !user.disabled) else {
+        failed(&api, &given.name, source, "password").await?;
+        return Err(Problem::wrong_credentials());
+    };
+    if user.totp {
+        let Some(code) = given.code.as_deref().filter(|code| !code.trim().is_empty()) else {
+            return Err(Problem::second_factor("Send the code of your second factor."));
+        };
+        if !accounts.totp_verify(user.id, code.trim()).await? {
+            failed(&api, &given.name, source, "second factor").await?;
+            return Err(Problem::second_factor(
+                "The code is wrong, is over, or was used before. Wait for the next one.",
+            ));
+        }
+    }
+    api.doorman.succeeded(&given.name, source);
+    begin(&api, &user, source, &headers).await
+}
+
+/// Signs out.
+#[utoipa::path(delete, path = "/session", tag = "session", extensions(("x-capability" = json!("signed-in"))),
+    responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 503, body = Problem)))]
+async fn close(State(api): State<Api>, caller: Caller) -> Result<impl IntoResponse, Problem> {
+    let id = caller.person()?.id;
+    api.stores.accounts.close_session(id, &caller.author(None)).await?;
+    let cookie = caller::drop_cookie(api.transport);
+    Ok((StatusCode::NO_CONTENT, AppendHeaders([(header::SET_COOKIE, cookie)])))
+}
+
+/// Makes the first owner, with the token of the one-time link.
+#[utoipa::path(post, path = "/setup", tag = "session", extensions(("x-capability" = json!("open"))),
+    request_body = FirstOwner,
+    responses((status = 200, body = SessionState), (status = 400, body = Problem), (status = 403, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem),
+        (status = 422, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem)))]
+async fn set_up(
+    State(api): State<Api>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    headers: HeaderMap,
+    Sent(given): Sent<FirstOwner>,
+) -> Result<impl IntoResponse, Problem> {
+    /// The name that failures of the link count under: no account can have it.
+    const LINK: &str = "\u{0}setup";
+    let source = peer.ip();
+    may_try(&api, LINK, source)?;
+    let made = api.stores.accounts.setup(&given.token, &given.name, &given.password).await;
+    let user = match made {
+        Ok(user) => user,
+        Err(error) => {
+            if matches!(error, AccountError::Store(_)) {
+                api.doorman.failed(LINK, source, api.clock.now());
+            }
+            return Err(refused(error));
+        }
+    };
+    begin(&api, &user, source, &headers).await
+}
+
+/// Opens a session for somebody who has shown who they are.
+pub(super) async fn begin(
+    api: &Api,
+    user: &User,
+    source: IpAddr,
+    headers: &HeaderMap,
+) -> Result<impl IntoResponse + use<>, Problem> {
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    let agent: String = agent.unwrap_or_default().chars().take(AGENT).collect();
+    let accounts = &api.stores.accounts;
+    let opened = accounts.open_session(user.id, &source.to_string(), &agent).await.map_err(refused)?;
+    let session = accounts.session(&opened.token).await?;
+    let body = state(api, session.as_ref()).await?;
+    let cookie = caller::set_cookie(api.transport, &opened.token);
+    Ok((AppendHeaders([(header::SET_COOKIE, cookie)]), Json(body)))
+}
+
+async fn state(api: &Api, session: Option<&Session>) -> Result<SessionState, Problem> {
+    let user = session.and_then(|session| Myself::of(&session.user));
+    Ok(SessionState {
+        csrf: session.filter(|_| user.is_some()).map(|session| session.csrf.clone()),
+        user,
+        setup_needed: !api.stores.accounts.has_owner().await?,
+        oidc: None,
+        version: env!("CARGO_PKG_VERSION"),
+        hostname: api.outside.hostname(),
+    })
+}
+
+/// Nothing, where neither the name nor the address has to wait.
+pub(super) fn may_try(api: &Api, name: &str, source: IpAddr) -> Result<(), Problem> {
+    let waits = api.doorman.may(name, source, api.clock.now());
+    waits.map_err(|Wait { seconds }| Problem::locked_out(seconds))
+}
+
+/// Counts a failure, and writes it down.
+async fn failed(api: &Api, name: &str, source: IpAddr, what: &str) -> Result<(), Problem> {
+    api.doorman.failed(name, source, api.clock.now());
+    let author = Author::new(name, Some(&format!("wrong {what}")));
+    let author = author.through(Via::Console, Some(&source.to_string()));
+    api.stores.audit.note(NewAudit::of("session.refused", name, author)).await?;
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! JSON that is sent to us.
+//!
+//! What cannot be read is a problem with a pointer to the place; nothing about it reaches a handler.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, header};
+use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
+
+use crate::problem::{Fault, Problem};
+
+/// A document, read.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent<T>(pub(crate) T);
+
+/// The largest body where a route says nothing else. Axum's limit is the same.
+pub(crate) const LIMIT: usize = 2 * 1024 * 1024;
+
+impl<T, S> FromRequest<S> for Sent<T>
+where
+    T: DeserializeOwned,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let json = is_json(request.headers());
+        let bytes = Bytes::from_request(request, state).await.map_err(|_| Problem::too_large(LIMIT))?;
+        if !json {
+            return Err(Problem::media_type());
+        }
+        read(&bytes).map(Self)
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/json")
+}
+
+/// Reads a document.
+///
+/// # Errors
+/// 400 for what is no JSON, 422 for JSON of another shape.
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let pointer = pointer(error.path());
+        let inner = error.into_inner();
+        match inner.classify() {
+            serde_json::error::Category::Data => {
+                Problem::invalid(vec![Fault::new(pointer, inner.to_string(), "")])
+            }
+            serde_json::error::Category::Io
+            | serde_json::error::Category::Syntax
+            | serde_json::error::Category::Eof => {
+                Problem::bad_request(format!("This is no JSON document: {inner}."))
+            }
+        }
+    })?;
+    reader.end().map_err(|error| Problem::bad_request(format!("This is no JSON document: {error}.")))?;
+    Ok(value)
+}
+
+/// A path as a JSON pointer (RFC 6901).
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    let mut text = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => text.push_str(&format!("/{index}")),
+            Segment::Map { key } => {
+                text.push('/');
+                text.push_str(&key.replace('~', "~0").replace('/', "~1"));
+            }
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    text
+}

@@ -1,0 +1,6 @@
+//! The API with a real store behind it: who may what, and the ways in.
+
+pub(crate) mod world;
+
+mod access;
+mod table;

@@ -1,0 +1,208 @@
+//! A site on a store in a folder of its own, asked without a socket.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{Request, StatusCode};
+use gatepost_policy::document::{Profile, Spans};
+use gatepost_policy::snapshot::{Snapshot, TlsSettings};
+use gatepost_store::embedded::{self, Embedded, Mode, Options};
+use gatepost_store::{
+    Accounts as _, Author, Doorman, ManualClock, NewToken, NewUser, Role, Secret, Settings as _,
+    UserKind,
+};
+use gatepost_wire::timestamp::Timestamp;
+use http_body_util::BodyExt as _;
+use prometheus_client::registry::Registry;
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+use crate::api::Stores;
+use crate::outside::Outside;
+use crate::peer::Peer;
+use crate::server::{Condition, Parts, Site};
+
+/// The password of every account here.
+pub(crate) const PASSWORD: &str = "a long enough password";
+
+/// A gateway that can do nothing outside of its store.
+pub(crate) struct Alone;
+
+#[async_trait]
+impl Outside for Alone {
+    fn hostname(&self) -> String {
+        "gateway.acme.example".to_owned()
+    }
+}
+
+#[async_trait]
+impl Condition for Alone {
+    fn obstacles(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    async fn refresh(&self) {}
+}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Ask<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) headers: Vec<(&'a str, String)>,
+    pub(crate) body: Option<Value>,
+}
+
+impl<'a> Ask<'a> {
+    pub(crate) const fn new(method: &'a str, path: &'a str) -> Self {
+        Self { method, path, headers: Vec::new(), body: None }
+    }
+
+    pub(crate) fn with(mut self, name: &'a str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
+    /// As a program with this token.
+    pub(crate) fn token(self, token: &str) -> Self {
+        self.with("authorization", &format!("Bearer {token}"))
+    }
+
+    pub(crate) fn json(mut self, body: Value) -> Self {
+        self.body = Some(body);
+        self.with("content-type", "application/json")
+    }
+}
+
+/// What was answered.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: axum::http::HeaderMap,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes)
+            .unwrap_or_else(|why| panic!("{why}: {}", String::from_utf8_lossy(&self.bytes)))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+}
+
+/// A person who is signed in.
+#[derive(Clone, Debug)]
+pub(crate) struct SignedIn {
+    pub(crate) cookie: String,
+    pub(crate) csrf: String,
+}
+
+/// The site and what is behind it.
+pub(crate) struct World {
+    pub(crate) store: Embedded,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) snapshot: Arc<ArcSwap<Snapshot>>,
+    router: Router,
+    /// A token with the role `owner`.
+    pub(crate) owner: String,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_790_000_000_000)));
+        let options = Options::new(Profile::Standard, clock.clone());
+        let store = embedded::open(folder.path(), options, Mode::Serve).await.unwrap();
+        let stored = store.load(store.head()).await.unwrap().unwrap();
+        let snapshot = Snapshot::build(
+            stored.revision.revision,
+            store.profile(),
+            stored.document,
+            &Spans::none("the store"),
+            TlsSettings::default(),
+        );
+        let snapshot = Arc::new(ArcSwap::from_pointee(snapshot.unwrap()));
+        let site = Site::new(Parts {
+            registry: Arc::new(Registry::default()),
+            condition: Arc::new(Alone),
+            stores: Stores::of(Arc::new(store.clone())),
+            snapshot: Arc::clone(&snapshot),
+            clock: clock.clone(),
+            outside: Arc::new(Alone),
+            doorman: Arc::new(Doorman::default()),
+            tls: false,
+        });
+        let mut world =
+            Self { store, clock, snapshot, router: site.router(), owner: String::new(), _folder: folder };
+        world.owner = world.make_token("owner's", Role::Owner).await;
+        world
+    }
+
+    /// A token with a role.
+    pub(crate) async fn make_token(&self, name: &str, role: Role) -> String {
+        let new = NewToken { name: name.to_owned(), role, expires_at: None };
+        let (_, secret) = self.store.create_token(new, &Author::new("test", None)).await.unwrap();
+        secret.expose().to_owned()
+    }
+
+    /// The account of a person.
+    pub(crate) async fn make_person(&self, name: &str, role: Role) -> gatepost_store::User {
+        let new = NewUser {
+            name: name.to_owned(),
+            kind: UserKind::Person(role),
+            password: Some(Secret::new(PASSWORD)),
+        };
+        self.store.create_user(new, &Author::new("test", None)).await.unwrap()
+    }
+
+    /// Signs in.
+    pub(crate) async fn sign_in(&self, name: &str) -> SignedIn {
+        let body = serde_json::json!({ "name": name, "password": PASSWORD });
+        let answer = self.ask(Ask::new("POST", "/api/v1/session").json(body)).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let cookie = answer.header("set-cookie").split(';').next().unwrap().to_owned();
+        SignedIn { cookie, csrf: answer.json()["csrf"].as_str().unwrap().to_owned() }
+    }
+
+    /// Asks from 192.0.2.1.
+    pub(crate) async fn ask(&self, ask: Ask<'_>) -> Answer {
+        self.ask_from("192.0.2.1:1234", ask).await
+    }
+
+    pub(crate) async fn ask_from(&self, peer: &str, ask: Ask<'_>) -> Answer {
+        let peer: SocketAddr = peer.parse().unwrap();
+        let mut request = Request::builder().method(ask.method).uri(ask.path).header("host", "gate");
+        for (name, value) in &ask.headers {
+            request = request.header(*name, value);
+        }
+        let body = ask.body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let mut request = request.body(body).unwrap();
+        request.extensions_mut().insert(ConnectInfo(Peer(peer)));
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: parts.status, headers: parts.headers, bytes }
+    }
+
+    /// Asks as the owner's token.
+    pub(crate) async fn owner(&self, ask: Ask<'_>) -> Answer {
+        let token = self.owner.clone();
+        self.ask(ask.token(&token)).await
+    }
+
+    /// What the owner's token gets at a path; it must be there.
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let answer = self.owner(Ask::new("GET", path)).await;
+        assert_eq!(answer.status, 200, "{path}: {}", String::from_utf8_lossy(&answer.bytes));
+        answer.json()
+    }
+}
