@@ -6,7 +6,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 PATH := $(PATH):$(HOME)/.cargo/bin
 export PATH
 
-.PHONY: help build demo test bench matrix deny fmt lint doc clean setup
+.PHONY: help build console demo test browser openapi bench matrix deny fmt lint doc clean setup
 
 help:
 	@echo 'make demo    builds Gatepost and runs the story of its guide, for real, on loopback'
@@ -24,8 +24,11 @@ setup:
 	@command -v cargo >/dev/null || { echo '*** cargo is missing. Rust 1.95 or newer: https://rustup.rs' >&2; exit 1; }
 	@tools/need.sh cc gcc libc6-dev
 
+# Without Node.js the binary is built all the same, and says that its console is missing.
 build: setup
-	cargo build --release --locked -p gatepost
+	@tools/console.sh || [ $$? = 3 ]
+	GATEPOST_CONSOLE="$$(find ui/dist -type f -exec sha256sum {} + 2>/dev/null | sort | sha256sum | cut -c1-16)" \
+	  cargo build --release --locked -p gatepost
 
 demo: build
 	"$(TARGET)/release/gatepost" demo
