@@ -40,6 +40,10 @@ test: setup
 	@tools/setup-peers.sh
 	-@tools/need.sh openssl openssl
 	-@python3 -c 'import ssl' 2>/dev/null || tools/need.sh pydoc3 python3
+	-@tools/setup-fuzz.sh
+	-@tools/need.sh chromium chromium
+	@tools/console.sh || [ $$? = 3 ]
+	@if [ -d ui/node_modules ]; then cd ui && npm run --silent test; fi
 	cd bench && CARGO_TARGET_DIR="$(TARGET)/bench-tools" cargo check --locked
 	cargo test --workspace --doc --locked
 	@if cargo nextest --version >/dev/null 2>&1; then \
