@@ -92,6 +92,14 @@ impl Caller {
         Author::new(name, reason).through(via, Some(&self.from.to_string()))
     }
 
+    /// The account that answers for what the caller makes: a person's own, of a program the one that made its token.
+    pub(crate) fn owner(&self) -> Option<ulid::Ulid> {
+        match &self.who {
+            Who::Person(session) => Some(session.user.id),
+            Who::Program(token) => token.owner,
+        }
+    }
+
     /// The address it calls from.
     pub(crate) const fn source(&self) -> IpAddr {
         self.from

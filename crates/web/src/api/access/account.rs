@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use gatepost_store::{KindWanted, Secret, UserChange};
+use gatepost_store::{AccountError, KindWanted, Secret, UserChange};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -95,15 +95,18 @@ async fn password(
 ) -> Result<StatusCode, Problem> {
     confirm(&api, &caller, &given.current, "/current").await?;
     let session = caller.person()?;
-    let change = UserChange { password: Some(given.new), ..UserChange::default() };
+    let change = UserChange {
+        password: Some(given.new),
+        keep_session: Some(session.id),
+        ..UserChange::default()
+    };
     let author = caller.author(None);
-    let accounts = &api.stores.accounts;
-    accounts.change_user(session.user.id, change, &author).await.map_err(refused)?;
-    for other in accounts.sessions(Some(session.user.id)).await? {
-        if other.id != session.id {
-            accounts.close_session(other.id, &author).await?;
+    api.stores.accounts.change_user(session.user.id, change, &author).await.map_err(|error| {
+        match error {
+            AccountError::Password(why) => Problem::invalid_at("/new", format!("{why}.")),
+            other => refused(other),
         }
-    }
+    })?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -131,7 +134,9 @@ async fn totp_confirm(
     let session = caller.person()?;
     let author = caller.author(None);
     let codes = api.stores.accounts.totp_confirm(session.user.id, given.code.trim(), &author).await;
-    Ok(Json(RecoveryCodes { recovery_codes: codes.map_err(refused)? }))
+    let codes = codes.map_err(refused)?;
+    let recovery_codes = codes.iter().map(|code| code.expose().to_owned()).collect();
+    Ok(Json(RecoveryCodes { recovery_codes }))
 }
 
 /// Turns the second factor off.
@@ -148,7 +153,7 @@ async fn totp_off(
 ) -> Result<StatusCode, Problem> {
     confirm(&api, &caller, &given.password, "/password").await?;
     let session = caller.person()?;
-    let change = UserChange { totp_off: true, ..UserChange::default() };
+    let change = UserChange { totp_off: true, keep_session: Some(session.id), ..UserChange::default() };
     let author = caller.author(None);
     api.stores.accounts.change_user(session.user.id, change, &author).await.map_err(refused)?;
     Ok(StatusCode::NO_CONTENT)

@@ -58,10 +58,10 @@ struct EntryShape {
     what: String,
     /// To what.
     target: Option<String>,
-    /// What it was before.
-    before: Option<serde_json::Value>,
-    /// What it is after.
-    after: Option<serde_json::Value>,
+    /// What was different before, by name; `null` where there was nothing.
+    before: serde_json::Value,
+    /// What is different after, by name; `null` where there is nothing.
+    after: serde_json::Value,
     /// Why.
     reason: Option<String>,
     /// The revision of the policy that it made.
@@ -121,11 +121,10 @@ async fn list(
         text: wanted.q,
     };
     let before: Option<u64> = page.from()?;
-    let found = api.stores.audit.entries(&search, before, limit.saturating_add(1)).await?;
-    let more = found.len() > limit;
-    let items: Vec<EntryShape> = found.into_iter().take(limit).map(EntryShape::from).collect();
-    let next = items.last().filter(|_| more).and_then(|last| cursor(&last.seq));
-    Ok(Json(Page { items, next, total: None }))
+    let found = api.stores.audit.entries(&search, before, limit).await?;
+    let items = found.entries.into_iter().map(EntryShape::from).collect();
+    let next = found.next.and_then(|next| cursor(&next));
+    Ok(Json(Page { items, next, total: Some(found.total) }))
 }
 
 /// Whether the log is whole: every hash is computed again.

@@ -109,7 +109,7 @@ async fn open(
     let source = peer.ip();
     may_try(&api, &given.name, source)?;
     let user = accounts.verify_password(&given.name, KindWanted::Person, &given.password).await?;
-    let Some(user) = user.filter(|user| !user.disabled) else {
+    let Some(user) = user else {
         failed(&api, &given.name, source, "password").await?;
         return Err(Problem::wrong_credentials());
     };
@@ -155,11 +155,13 @@ async fn set_up(
     const LINK: &str = "\u{0}setup";
     let source = peer.ip();
     may_try(&api, LINK, source)?;
-    let made = api.stores.accounts.setup(&given.token, &given.name, &given.password).await;
+    let from = source.to_string();
+    let accounts = &api.stores.accounts;
+    let made = accounts.setup(&given.token, &given.name, given.password, Some(&from)).await;
     let user = match made {
         Ok(user) => user,
         Err(error) => {
-            if matches!(error, AccountError::Store(_)) {
+            if matches!(error, AccountError::SetupGone) {
                 api.doorman.failed(LINK, source, api.clock.now());
             }
             return Err(refused(error));
@@ -208,6 +210,6 @@ async fn failed(api: &Api, name: &str, source: IpAddr, what: &str) -> Result<(),
     api.doorman.failed(name, source, api.clock.now());
     let author = Author::new(name, Some(&format!("wrong {what}")));
     let author = author.through(Via::Console, Some(&source.to_string()));
-    api.stores.audit.note(NewAudit::of("session.refused", name, author)).await?;
+    api.stores.audit.note(NewAudit::new("session.refused", &author)).await?;
     Ok(())
 }

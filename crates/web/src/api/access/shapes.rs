@@ -85,7 +85,7 @@ impl Myself {
             role: role.into(),
             capabilities: role.capabilities().iter().map(|capability| capability.word()).collect(),
             totp: user.totp,
-            sso: user.sso,
+            sso: user.sso.is_some(),
         })
     }
 }
@@ -109,6 +109,8 @@ pub(super) struct UserShape {
     last_login: Option<String>,
     /// Whether a second factor is asked for.
     totp: bool,
+    /// Recovery codes that are left.
+    recovery_codes: usize,
     /// Whether nobody can sign in with it.
     disabled: bool,
     /// Whether it signs in with an OpenID Connect provider.
@@ -130,8 +132,9 @@ impl From<User> for UserShape {
             created_by: user.created_by,
             last_login: user.last_login.map(|at| at.rfc3339()),
             totp: user.totp,
+            recovery_codes: user.recovery_codes,
             disabled: user.disabled,
-            sso: user.sso,
+            sso: user.sso.is_some(),
         }
     }
 }

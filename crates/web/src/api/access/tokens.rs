@@ -87,7 +87,8 @@ async fn create(
     };
     let life = days.map(|days| Duration::from_secs(u64::from(days) * 24 * 60 * 60));
     let expires_at = life.map(|life| api.clock.now().plus(life));
-    let new = NewToken { name: draft.name, role, expires_at };
+    let owner = caller.owner();
+    let new = NewToken { name: draft.name, role, expires_at, owner };
     let author = caller.author(because.reason.as_deref());
     let made = api.stores.accounts.create_token(new, &author).await.map_err(refused)?;
     let (shape, secret) = made;

@@ -106,7 +106,7 @@ async fn create(
         }
     };
     covers(&caller, &kind)?;
-    let new = NewUser { name: draft.name, kind, password: Some(draft.password) };
+    let new = NewUser { name: draft.name, kind, password: Some(draft.password), sso: None };
     let author = caller.author(because.reason.as_deref());
     let user = api.stores.accounts.create_user(new, &author).await.map_err(refused)?;
     Ok((StatusCode::CREATED, Json(user.into())))
@@ -149,6 +149,7 @@ async fn change(
         disabled: edit.disabled,
         password: edit.password,
         totp_off: edit.totp == Some(false),
+        keep_session: caller.session().map(|session| session.id),
     };
     let author = caller.author(because.reason.as_deref());
     let user = api.stores.accounts.change_user(user.id, change, &author).await.map_err(refused)?;

@@ -149,7 +149,7 @@ impl World {
 
     /// A token with a role.
     pub(crate) async fn make_token(&self, name: &str, role: Role) -> String {
-        let new = NewToken { name: name.to_owned(), role, expires_at: None };
+        let new = NewToken { name: name.to_owned(), role, expires_at: None, owner: None };
         let (_, secret) = self.store.create_token(new, &Author::new("test", None)).await.unwrap();
         secret.expose().to_owned()
     }
@@ -160,6 +160,7 @@ impl World {
             name: name.to_owned(),
             kind: UserKind::Person(role),
             password: Some(Secret::new(PASSWORD)),
+            sso: None,
         };
         self.store.create_user(new, &Author::new("test", None)).await.unwrap()
     }

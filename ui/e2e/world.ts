@@ -1,0 +1,112 @@
+// What the screens are looked at with: a policy of the guide, mail that was delivered, waits, bounced and was kept,
+// accounts, tokens, probes.
+
+import type { Page } from 'playwright-core'
+import { makePerson, seen, sendMail, until, verb } from './stage'
+
+/** The policy of the guide, as a file. */
+export const POLICY = `
+[[domain]]
+name = "acme.example"
+routes = [{ host = "127.0.0.1", port = 9 }]
+
+[[outbound_source]]
+network = "127.0.0.0/8"
+
+[[rule_data]]
+name = "TLS Enforced Domains"
+kind = "domains"
+values = """
+partner.example
+clear.example
+"""
+
+[[rule]]
+name = "Keep invoices back"
+conditions = [{ condition = "subject", match = "matches", value = "invoice" }]
+final_action = "quarantine"
+
+[[rule]]
+name = "Enforce TLS to partners"
+conditions = [
+  { condition = "direction", match = "matches", value = "outbound" },
+  { condition = "recipient", match = "matches", rule_data = "TLS Enforced Domains" },
+]
+actions = [{ action = "add_message_header", value = "x-TLSLevel:Require" }]
+
+[[rule]]
+name = "Try a stricter rule"
+shadow = true
+conditions = [{ condition = "direction", match = "matches", value = "outbound" }]
+final_action = "reject"
+
+[[rule]]
+system = "opportunistic_tls"
+
+[[rule]]
+system = "deliver_inbound"
+
+[[rule]]
+system = "deliver_outbound"
+`
+
+/** Applies a policy on the command line and waits until it is in effect. */
+export async function apply(page: Page, policy: string): Promise<void> {
+  const applied = verb(['policy', 'apply', '-', '--reason', 'the tests begin'], policy)
+  if (applied.status > 1) throw new Error(`policy apply: ${applied.out}`)
+  await until('the policy in effect', async () => (await sendMail({ to: ['probe@open.example'], subject: 'first' })).startsWith('250'))
+  await page.waitForTimeout(0)
+}
+
+/** Puts something on every screen. */
+export async function fillTheWorld(page: Page): Promise<void> {
+  await apply(page, POLICY)
+  for (const to of ['anna@partner.example', 'ben@clear.example', 'cara@open.example', 'dan@broken.example', 'eve@nowhere.example']) {
+    await sendMail({ to: [to], subject: `to ${to}` })
+  }
+  await sendMail({ to: ['fay@open.example'], subject: 'invoice 17', body: 'Please pay.' })
+  makePerson('vera', 'viewer')
+  verb(['admin', 'create-token', 'nightly export', '--role', 'auditor'])
+  verb(['tls', 'probe', 'partner.example', 'clear.example', 'open.example'])
+  await until('mail at the sites', () => seen().messages.length >= 4)
+}
+
+/** Every screen with a session, by a name for its picture. */
+export async function screens(page: Page): Promise<[string, string][]> {
+  const first = async (path: string): Promise<string> => {
+    const list = (await (await page.request.get(`/api/v1${path}`)).json()) as { items: { id: string }[] }
+    const item = list.items[0]
+    if (item === undefined) throw new Error(`${path} is empty`)
+    return item.id
+  }
+  const rules = (await (await page.request.get('/api/v1/rules')).json()) as { items: { id: string; system: string | null }[] }
+  const rule = rules.items.find((item) => item.system === null)
+  return [
+    ['overview', '/'],
+    ['rules', '/rules'],
+    ['rule', `/rules/${rule?.id}`],
+    ['rule-new', '/rules/new'],
+    ['rule-data', '/rule-data'],
+    ['rule-data-one', `/rule-data/${await first('/rule-data')}`],
+    ['rule-data-new', '/rule-data/new'],
+    ['tls', '/tls'],
+    ['tls-enforce', '/tls/enforce'],
+    ['tls-check', '/tls/check'],
+    ['simulator', '/simulator'],
+    ['history', '/history'],
+    ['message', `/history/${await first('/history')}`],
+    ['queue', '/queue'],
+    ['quarantine', '/quarantine'],
+    ['quarantine-one', `/quarantine/${await first('/quarantine')}`],
+    ['evidence', '/evidence'],
+    ['reports', '/reports'],
+    ['routes', '/routes'],
+    ['changes', '/changes'],
+    ['change', '/changes/2'],
+    ['audit', '/changes/audit'],
+    ['access', '/access'],
+    ['account', '/account'],
+    ['system', '/system'],
+    ['not-found', '/nowhere'],
+  ]
+}
