@@ -133,7 +133,8 @@ impl Gateway {
     /// Why it cannot; nothing of it runs then.
     pub async fn start(parts: Parts) -> Result<Self, Refused> {
         let Parts { config, clock, store, resolver, connector: own_connector } = parts;
-        let (metrics, registry) = Metrics::new();
+        let (metrics, mut registry) = Metrics::new();
+        let meters = gatepost_web::Meters::register(&mut registry);
         // the store first: a second gateway on it is told who holds it, and not that a port is taken
         let store = match store {
             Some(store) => store,
@@ -200,6 +201,7 @@ impl Gateway {
             clock,
             outside: Arc::new(admin::House { shared: Arc::clone(&shared) }),
             doorman: Arc::new(Doorman::default()),
+            meters,
             tls: admin_tls.is_some(),
         });
         let socket = admin::Socket::open(admin, admin_tls.clone(), &supervisor.rest);

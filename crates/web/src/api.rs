@@ -39,6 +39,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::console;
 use crate::headers::Transport;
+use crate::meters::Meters;
 use crate::outside::Outside;
 use crate::problem::Problem;
 use crate::server::Condition;
@@ -87,6 +88,7 @@ pub(crate) struct Api {
     pub(crate) doorman: Arc<Doorman>,
     pub(crate) transport: Transport,
     pub(crate) condition: Arc<dyn Condition>,
+    pub(crate) meters: Meters,
     table: Arc<Table>,
 }
 
@@ -99,13 +101,14 @@ pub(crate) struct Given {
     pub(crate) doorman: Arc<Doorman>,
     pub(crate) transport: Transport,
     pub(crate) condition: Arc<dyn Condition>,
+    pub(crate) meters: Meters,
 }
 
 impl Api {
     pub(crate) fn new(given: Given) -> Self {
-        let Given { stores, snapshot, clock, outside, doorman, transport, condition } = given;
+        let Given { stores, snapshot, clock, outside, doorman, transport, condition, meters } = given;
         let table = Arc::new(Table::of(&document()));
-        Self { stores, snapshot, clock, outside, doorman, transport, condition, table }
+        Self { stores, snapshot, clock, outside, doorman, transport, condition, meters, table }
     }
 
     /// The router of everything under `/api`, and of the console, which is every path that is nothing else.
@@ -166,4 +169,4 @@ fn frame() -> OpenApi {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -10,11 +10,13 @@
 mod api;
 mod console;
 mod headers;
+mod meters;
 mod outside;
 mod peer;
 mod problem;
 mod server;
 
 pub use api::{Stores, document};
+pub use meters::Meters;
 pub use outside::Outside;
 pub use server::{Condition, Parts, Site};

@@ -24,6 +24,7 @@ use utoipa::openapi::OpenApi;
 
 use crate::api::{self, Api, Given, Stores};
 use crate::headers::{self, Transport};
+use crate::meters::Meters;
 use crate::outside::Outside;
 use crate::peer::{Door, Peer};
 use crate::problem::Problem;
@@ -54,6 +55,8 @@ pub struct Parts {
     pub outside: Arc<dyn Outside>,
     /// Who is locked out; one for all ways in.
     pub doorman: Arc<Doorman>,
+    /// What counts requests.
+    pub meters: Meters,
     /// Whether the socket speaks TLS.
     pub tls: bool,
 }
@@ -76,9 +79,8 @@ struct Open {
 impl Site {
     /// A site of these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { registry, condition, stores, snapshot, clock, outside, doorman, tls } = parts;
+        let Parts { registry, condition, stores, snapshot, clock, outside, doorman, meters, tls } = parts;
         let transport = if tls { Transport::Tls } else { Transport::Plain };
-        let condition_ = Arc::clone(&condition);
         let given = Given {
             stores,
             snapshot,
@@ -86,7 +88,8 @@ impl Site {
             outside,
             doorman,
             transport,
-            condition: condition_,
+            condition: Arc::clone(&condition),
+            meters,
         };
         let open = Open { registry, condition, document: Arc::new(api::document()) };
         Self { open, api: Api::new(given), transport }

@@ -98,21 +98,34 @@ pub(super) async fn pass(
     if path.is_none() && !is_api(request.uri().path()) {
         return next.run(request).await;
     }
+    let response = decide(&api, peer, path, &mut request).await;
+    let response = match response {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    api.meters.request(path, response.status().as_u16());
+    response
+}
+
+/// Whether a request may go on.
+async fn decide(
+    api: &Api,
+    peer: Peer,
+    path: Option<&str>,
+    request: &mut Request,
+) -> Result<(), Problem> {
     let access = api.table.find(path, request.method());
-    let checked = match access {
+    match access {
         Some(Some(Access::Open)) => same_origin(request.headers(), request.method()),
         // an unknown path or method is told only to those who may know
         None | Some(None | Some(Access::SignedIn | Access::Needs(_))) => {
-            admit(&api, peer, access.flatten(), &mut request).await
+            admit(api, peer, access.flatten(), request).await
         }
-    };
-    match checked {
-        Ok(()) if access == Some(None) => {
-            Problem::forbidden("Nobody may call this: it does not say who may.").into_response()
-        }
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+    }?;
+    if access == Some(None) {
+        return Err(Problem::forbidden("Nobody may call this: it does not say who may."));
     }
+    Ok(())
 }
 
 /// Whether a path is the API's.

@@ -1,11 +1,10 @@
 use std::sync::Mutex;
 
+use axum::http::Method;
 use prometheus_client::metrics::counter::Counter;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 
 use super::*;
+use crate::api::tests::world::{Ask, World};
 
 #[derive(Default)]
 struct Fake {
@@ -24,77 +23,52 @@ impl Condition for Fake {
     }
 }
 
-/// Serves a site while `check` asks it; `check` gives the number of requests it made.
-async fn ask(condition: Arc<Fake>, requests: &[&str]) -> Vec<String> {
-    let mut registry = Registry::default();
-    registry.register("gatepost_scrapes", "Scrapes", condition.scraped.clone());
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let site = Site::new(Arc::new(registry), condition);
-    let serving = site.serve(listener, async move { if stopped.await.is_err() {} });
-    let asking = async {
-        let mut answers = Vec::new();
-        for request in requests {
-            // the fake client of a test may dial by itself
-            #[expect(clippy::disallowed_methods, reason = "a test's own client")]
-            let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-            stream
-                .write_all(
-                    format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-                        .as_bytes(),
-                )
-                .await
-                .unwrap();
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).await.unwrap();
-            answers.push(answer);
-        }
-        stop.send(()).unwrap();
-        answers
-    };
-    let (served, answers) = tokio::join!(serving, asking);
-    served.unwrap();
-    answers
-}
-
 #[tokio::test]
 async fn readiness_names_what_is_in_the_way() {
     let fake = Arc::new(Fake::default());
-    let ready = ask(fake.clone(), &["GET /healthz", "GET /readyz"]).await;
-    assert!(ready.iter().all(|answer| answer.starts_with("HTTP/1.1 200 ")), "{ready:?}");
+    let world = World::with(fake.clone(), Registry::default()).await;
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(world.ask(Ask::new("GET", path)).await.status, 200, "{path}");
+    }
     fake.obstacles.lock().unwrap().push("the disk is below its reserve".into());
-    let not = ask(fake, &["GET /healthz", "GET /readyz"]).await;
-    assert!(not[0].starts_with("HTTP/1.1 200 "));
-    assert!(
-        not[1].starts_with("HTTP/1.1 503 ") && not[1].contains("the disk is below its reserve"),
-        "{not:?}"
-    );
+    assert_eq!(world.ask(Ask::new("GET", "/healthz")).await.status, 200);
+    let not = world.ask(Ask::new("GET", "/readyz")).await;
+    assert_eq!(not.status, 503);
+    assert_eq!(not.bytes, b"not ready\nthe disk is below its reserve\n");
 }
 
 #[tokio::test]
 async fn metrics_are_brought_up_to_date_before_they_are_shown() {
-    let answers = ask(Arc::new(Fake::default()), &["GET /metrics"]).await;
-    assert!(answers[0].contains("application/openmetrics-text"), "{answers:?}");
-    assert!(answers[0].contains("gatepost_scrapes_total 1"), "{answers:?}");
+    let fake = Arc::new(Fake::default());
+    let mut registry = Registry::default();
+    registry.register("gatepost_scrapes", "Scrapes", fake.scraped.clone());
+    let world = World::with(fake, registry).await;
+    let answer = world.ask(Ask::new("GET", "/metrics")).await;
+    assert!(answer.header("content-type").contains("application/openmetrics-text"));
+    assert!(String::from_utf8_lossy(&answer.bytes).contains("gatepost_scrapes_total 1"));
 }
 
 #[tokio::test]
-async fn everything_else_is_closed_or_is_not_there() {
-    let requests = [
-        "GET /api/v1/queue",
-        "PUT /api/v1/policy",
-        "GET /elsewhere",
-        "GET /api/openapi.json",
-        "GET /",
-        "POST /metrics",
-    ];
-    let answers = ask(Arc::new(Fake::default()), &requests).await;
-    let codes: Vec<&str> = answers.iter().map(|answer| answer.split(' ').nth(1).unwrap()).collect();
-    assert_eq!(codes, ["401", "401", "401", "404", "404", "405"]);
-    assert!(answers[0].to_lowercase().contains("www-authenticate: bearer"));
-    assert!(
-        answers.iter().all(|answer| answer.contains("application/problem+json")),
-        "{answers:?}"
-    );
+async fn what_is_open_is_open_and_the_rest_takes_a_token() {
+    let world = World::new().await;
+    for (method, path, status) in [
+        ("GET", "/api/v1/users", 401),
+        ("PUT", "/api/v1/policy", 401),
+        ("GET", "/api/v1/elsewhere", 401),
+        ("GET", "/api/openapi.json", 200),
+        ("GET", "/api/v1/session", 200),
+        ("GET", "/", 200),
+        ("GET", "/rules", 200),
+        ("GET", "/assets/none.js", 404),
+        ("POST", "/metrics", 405),
+        ("POST", "/rules", 405),
+    ] {
+        let method: Method = method.parse().unwrap();
+        let answer = world.ask(Ask::new(method.as_str(), path)).await;
+        assert_eq!(answer.status.as_u16(), status, "{method} {path}");
+        let problem = answer.header("content-type") == "application/problem+json";
+        assert_eq!(problem, status == 401 || status == 405, "{method} {path}");
+        let bearer = answer.header("www-authenticate") == "Bearer";
+        assert_eq!(bearer, status == 401, "{method} {path}");
+    }
 }

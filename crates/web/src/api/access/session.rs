@@ -182,6 +182,7 @@ pub(super) async fn begin(
     let accounts = &api.stores.accounts;
     let opened = accounts.open_session(user.id, &source.to_string(), &agent).await.map_err(refused)?;
     let session = accounts.session(&opened.token).await?;
+    api.meters.login("opened");
     let body = state(api, session.as_ref()).await?;
     let cookie = caller::set_cookie(api.transport, &opened.token);
     Ok((AppendHeaders([(header::SET_COOKIE, cookie)]), Json(body)))
@@ -202,12 +203,16 @@ async fn state(api: &Api, session: Option<&Session>) -> Result<SessionState, Pro
 /// Nothing, where neither the name nor the address has to wait.
 pub(super) fn may_try(api: &Api, name: &str, source: IpAddr) -> Result<(), Problem> {
     let waits = api.doorman.may(name, source, api.clock.now());
-    waits.map_err(|Wait { seconds }| Problem::locked_out(seconds))
+    waits.map_err(|Wait { seconds }| {
+        api.meters.login("locked");
+        Problem::locked_out(seconds)
+    })
 }
 
 /// Counts a failure, and writes it down.
 async fn failed(api: &Api, name: &str, source: IpAddr, what: &str) -> Result<(), Problem> {
     api.doorman.failed(name, source, api.clock.now());
+    api.meters.login("refused");
     let author = Author::new(name, Some(&format!("wrong {what}")));
     let author = author.through(Via::Console, Some(&source.to_string()));
     api.stores.audit.note(NewAudit::new("session.refused", &author)).await?;

@@ -23,6 +23,7 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 use crate::api::Stores;
+use crate::meters::Meters;
 use crate::outside::Outside;
 use crate::peer::Peer;
 use crate::server::{Condition, Parts, Site};
@@ -118,6 +119,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with(Arc::new(Alone), Registry::default()).await
+    }
+
+    /// With a condition and metrics of the test's own.
+    pub(crate) async fn with(condition: Arc<dyn Condition>, registry: Registry) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_790_000_000_000)));
         let options = Options::new(Profile::Standard, clock.clone());
@@ -132,13 +138,14 @@ impl World {
         );
         let snapshot = Arc::new(ArcSwap::from_pointee(snapshot.unwrap()));
         let site = Site::new(Parts {
-            registry: Arc::new(Registry::default()),
-            condition: Arc::new(Alone),
+            registry: Arc::new(registry),
+            condition,
             stores: Stores::of(Arc::new(store.clone())),
             snapshot: Arc::clone(&snapshot),
             clock: clock.clone(),
             outside: Arc::new(Alone),
             doorman: Arc::new(Doorman::default()),
+            meters: Meters::default(),
             tls: false,
         });
         let mut world =
