@@ -55,13 +55,17 @@ const ROLES: [(&str, &str); 3] = [
 fn the_api_holds_to_its_document_and_to_its_roles() {
     let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/fuzz/bin/schemathesis");
     if !tool.is_file() {
-        peers::skip("the API fuzzed from its document", "Schemathesis is not here; `make test` brings it in where it can");
+        peers::skip(
+            "the API fuzzed from its document",
+            "Schemathesis is not here; `make test` brings it in where it can",
+        );
         return;
     }
     let mut gateway = Gateway::prepare(POLICY, &[]);
     gateway.start();
     for (role, capabilities) in ROLES {
-        let (status, made) = gateway.verb(&["admin", "create-token", role, "--role", role, "--json"]);
+        let (status, made) =
+            gateway.verb(&["admin", "create-token", role, "--role", role, "--json"]);
         assert_eq!(status, 0, "{made}");
         let made: Value = serde_json::from_str(&made).expect("JSON");
         let token = made["token"].as_str().expect("a token");
@@ -69,7 +73,14 @@ fn the_api_holds_to_its_document_and_to_its_roles() {
                       response_schema_conformance,no_call_without_its_capability,a_problem_is_a_problem_document";
         let output = Command::new(&tool)
             .args(["run", &format!("http://{}/api/openapi.json", gateway.admin)])
-            .args(["--checks", checks, "--max-time", &seconds(), "--phases", "examples,coverage,fuzzing"])
+            .args([
+                "--checks",
+                checks,
+                "--max-time",
+                &seconds(),
+                "--phases",
+                "examples,coverage,fuzzing",
+            ])
             .args(["--header", &format!("Authorization: Bearer {token}")])
             .args(["--continue-on-failure", "--warnings", "off", "--no-color", "--seed", "1"])
             // it would end what it works with; what it does is tried by the tests of `web`
@@ -81,9 +92,14 @@ fn the_api_holds_to_its_document_and_to_its_roles() {
             .current_dir(gateway.folder.path())
             .output()
             .expect("Schemathesis runs");
-        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        let said = [output.stdout, output.stderr]
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .concat();
         assert!(output.status.success(), "as {role}:\n{said}");
-        gateway::say(&format!("fuzzed as {role}: {}", said.lines().rev().find(|line| line.contains("generated")).unwrap_or("")));
+        gateway::say(&format!(
+            "fuzzed as {role}: {}",
+            said.lines().rev().find(|line| line.contains("generated")).unwrap_or("")
+        ));
     }
     let (status, verified) = gateway.verb(&["audit", "verify"]);
     assert_eq!(status, 0, "the audit log is whole after all that: {verified}");

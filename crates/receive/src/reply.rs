@@ -59,6 +59,8 @@ pub(crate) fn not_stored(error: &StoreError) -> Reply {
         | Cause::Record(_)
         | Cause::Damaged
         | Cause::Gone
+        | Cause::NoRandomness
+        | Cause::Hash(_)
         | Cause::NotServing
         | Cause::Closed => cannot_store(),
     }

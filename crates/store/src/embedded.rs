@@ -7,6 +7,8 @@
 //! crash gives all of them back. Other processes open the same database for rows
 //! only and announce what they did; the serving one looks for that every 50 ms.
 
+mod accounts;
+mod audit;
 mod bodies;
 mod browse;
 mod changes;
@@ -47,6 +49,7 @@ use self::{
     writer::Op,
 };
 use crate::{
+    accounts::PasswordCost,
     body::blocking,
     clock::Clock,
     error::{Cause, StoreError},
@@ -63,14 +66,30 @@ pub struct Options {
     pub segment_size: u64,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What hashing a password costs.
+    pub password_cost: PasswordCost,
     /// Is told of each commit.
     pub observer: Option<Arc<dyn Observer>>,
 }
 
 impl Options {
-    /// The usual: segments of 64 MiB, the reserve by the disk's size, no observer.
+    /// The usual: segments of 64 MiB, the reserve by the disk's size, passwords hashed in
+    /// earnest, no observer.
     pub fn new(profile: Profile, clock: Arc<dyn Clock>) -> Self {
-        Self { profile, disk_reserve: None, segment_size: 64 * 1024 * 1024, clock, observer: None }
+        Self {
+            profile,
+            disk_reserve: None,
+            segment_size: 64 * 1024 * 1024,
+            clock,
+            password_cost: PasswordCost::STANDARD,
+            observer: None,
+        }
+    }
+
+    /// With hashes of passwords that cost next to nothing. For tests alone.
+    #[must_use]
+    pub fn with_cheap_passwords(self) -> Self {
+        Self { password_cost: PasswordCost::TESTS, ..self }
     }
 }
 

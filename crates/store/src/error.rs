@@ -52,6 +52,12 @@ pub enum Cause {
     /// The store takes nothing at present.
     #[error(transparent)]
     Unhealthy(#[from] Unhealthy),
+    /// The machine gave no random bytes.
+    #[error("the machine gives no random bytes")]
+    NoRandomness,
+    /// A password could not be hashed, or its hash cannot be understood.
+    #[error("a password cannot be hashed or compared: {0}")]
+    Hash(String),
     /// The store was opened beside a running gateway, for rows only.
     #[error("only the process that holds the store's lock can do this")]
     NotServing,

@@ -11,6 +11,8 @@
 #[cfg(test)]
 extern crate self as gatepost_store;
 
+mod accounts;
+mod audit;
 mod body;
 mod browse;
 mod claim;
@@ -38,6 +40,13 @@ mod traits;
 mod view;
 
 pub use crate::{
+    accounts::{
+        AccountError, Accounts, ApiToken, BadName, BadPassword, Capability, Doorman, KindWanted,
+        NAME_LENGTH, NewToken, NewUser, OpenedSession, PASSWORD_BYTES, PASSWORD_CHARACTERS,
+        PasswordCost, Role, SESSION_HOURS, SESSION_IDLE_MINUTES, SETUP_MINUTES, Secret, Session,
+        SessionInfo, TotpSetup, User, UserChange, UserKind, Wait, check_name, check_password,
+    },
+    audit::{Audit, AuditCheck, AuditEntry, AuditPage, AuditSearch, NewAudit, policy_changes},
     body::{Body, HEAD, IN_MEMORY, Staged, Staging},
     browse::{
         AttemptLine, Browse, HistoryLine, HistorySearch, InvalidMark, Listed, QueueMark,

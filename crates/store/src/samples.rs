@@ -34,7 +34,7 @@ pub(crate) fn options(clock: &Arc<ManualClock>) -> Options {
     Options {
         disk_reserve: Some(0),
         segment_size: 64 * 1024,
-        ..Options::new(Profile::Standard, Arc::<ManualClock>::clone(clock))
+        ..Options::new(Profile::Standard, Arc::<ManualClock>::clone(clock)).with_cheap_passwords()
     }
 }
 

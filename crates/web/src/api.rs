@@ -17,6 +17,8 @@
 //! [`gate`]: gate::pass
 //! [`Caller`]: caller::Caller
 
+#![expect(unused_qualifications, reason = "utoipa's macro qualifies the queries that it is given")]
+
 mod access;
 mod body;
 pub(crate) mod caller;
@@ -106,7 +108,8 @@ pub(crate) struct Given {
 
 impl Api {
     pub(crate) fn new(given: Given) -> Self {
-        let Given { stores, snapshot, clock, outside, doorman, transport, condition, meters } = given;
+        let Given { stores, snapshot, clock, outside, doorman, transport, condition, meters } =
+            given;
         let table = Arc::new(Table::of(&document()));
         Self { stores, snapshot, clock, outside, doorman, transport, condition, meters, table }
     }

@@ -8,6 +8,10 @@
 //! against, so the two cannot disagree.
 
 mod api;
+#[cfg_attr(
+    debug_assertions,
+    expect(clippy::disallowed_types, reason = "rust-embed's own, where it reads from the disk")
+)]
 mod console;
 mod headers;
 mod meters;

@@ -10,9 +10,13 @@ use gatepost_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+/// A problem, as an answer.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct Problem(Box<ProblemDocument>);
+
 /// One problem document.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub(crate) struct Problem {
+struct ProblemDocument {
     /// What kind of problem: a path that does not change.
     #[serde(rename = "type")]
     #[schema(example = "/problems/forbidden")]
@@ -63,7 +67,7 @@ impl Problem {
         title: &'static str,
         detail: impl Into<String>,
     ) -> Self {
-        Self {
+        Self(Box::new(ProblemDocument {
             kind,
             title,
             status: status.as_u16(),
@@ -72,7 +76,7 @@ impl Problem {
             revision: None,
             count: None,
             retry_after: None,
-        }
+        }))
     }
 
     /// 400: the request cannot be read.
@@ -140,8 +144,10 @@ impl Problem {
     /// 409: the `count` of an act on many is not how many there are.
     pub(crate) fn wrong_count(count: u64) -> Self {
         let detail = format!("There are {count}; nothing was done. Send this count to go on.");
-        let problem = Self::new(StatusCode::CONFLICT, "/problems/count", "Another count", detail);
-        Self { count: Some(count), ..problem }
+        let mut problem =
+            Self::new(StatusCode::CONFLICT, "/problems/count", "Another count", detail);
+        problem.0.count = Some(count);
+        problem
     }
 
     /// 412: somebody else has changed the policy.
@@ -150,13 +156,14 @@ impl Problem {
             "The policy has changed: revision {revision} holds. Read it, apply your change to it, \
              and send it again with If-Match: \"{revision}\"."
         );
-        let problem = Self::new(
+        let mut problem = Self::new(
             StatusCode::PRECONDITION_FAILED,
             "/problems/policy-changed",
             "The policy has changed",
             detail,
         );
-        Self { revision: Some(revision), ..problem }
+        problem.0.revision = Some(revision);
+        problem
     }
 
     /// 413: more than is taken.
@@ -181,9 +188,10 @@ impl Problem {
             [one] => one.detail.clone(),
             many => format!("{} problems; nothing was changed.", many.len()),
         };
-        let problem =
+        let mut problem =
             Self::new(StatusCode::UNPROCESSABLE_ENTITY, "/problems/invalid", "Invalid", detail);
-        Self { errors, ..problem }
+        problem.0.errors = errors;
+        problem
     }
 
     /// 422 about one member.
@@ -197,25 +205,27 @@ impl Problem {
             "A change of the policy says which revision it was made to: send If-Match with the \
              ETag that the policy was read with. Revision {revision} holds."
         );
-        let problem = Self::new(
+        let mut problem = Self::new(
             StatusCode::PRECONDITION_REQUIRED,
             "/problems/precondition-required",
             "If-Match is missing",
             detail,
         );
-        Self { revision: Some(revision), ..problem }
+        problem.0.revision = Some(revision);
+        problem
     }
 
     /// 429: too many failures.
     pub(crate) fn locked_out(seconds: u64) -> Self {
         let detail = format!("Too many failures. Wait {seconds} seconds and try again.");
-        let problem = Self::new(
+        let mut problem = Self::new(
             StatusCode::TOO_MANY_REQUESTS,
             "/problems/locked-out",
             "Too many failures",
             detail,
         );
-        Self { retry_after: Some(seconds), ..problem }
+        problem.0.retry_after = Some(seconds);
+        problem
     }
 
     /// 503: the store, or something else that this needs, does not answer.
@@ -239,9 +249,10 @@ impl From<StoreError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let wait = self.retry_after;
-        let bearer = self.kind == "/problems/unauthorized";
+        let status =
+            StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let wait = self.0.retry_after;
+        let bearer = self.0.kind == "/problems/unauthorized";
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -79,7 +79,8 @@ struct Open {
 impl Site {
     /// A site of these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { registry, condition, stores, snapshot, clock, outside, doorman, meters, tls } = parts;
+        let Parts { registry, condition, stores, snapshot, clock, outside, doorman, meters, tls } =
+            parts;
         let transport = if tls { Transport::Tls } else { Transport::Plain };
         let given = Given {
             stores,

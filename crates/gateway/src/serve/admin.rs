@@ -37,7 +37,11 @@ pub(crate) struct Socket {
 
 impl Socket {
     /// Begins to accept.
-    pub(crate) fn open(listener: Listener, certificate: Option<Certificate>, group: &Group) -> Self {
+    pub(crate) fn open(
+        listener: Listener,
+        certificate: Option<Certificate>,
+        group: &Group,
+    ) -> Self {
         let (hand, ready) = mpsc::channel(WAITING);
         let address = listener.address();
         let tasks = group.clone();

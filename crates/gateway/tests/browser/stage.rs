@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,6 @@ use gatepost_testkit::{
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
 
 use crate::gateway::{greets, say};
 use crate::peers;
@@ -41,7 +40,7 @@ pub(crate) struct Stage {
     smtp: SocketAddr,
     admin: SocketAddr,
     sites: Vec<(&'static str, Arc<RunningMx>)>,
-    gateway: Option<Child>,
+    _gateway: Ended,
     _dns: DnsServer,
 }
 
@@ -50,14 +49,10 @@ impl Stage {
     pub(crate) async fn run(file: &str) {
         let Some(chromium) = what_is_needed(file) else { return };
         let stage = Self::set().await;
-        let clicks = stage.clicks(file, &chromium);
-        let watching = stage.watch();
-        let ended = tokio::select! {
-            ended = tokio::time::timeout(LIMIT, clicks) => ended,
-            never = watching => match never {},
-        };
+        let mut clicks = Ended(stage.clicks(file, &chromium));
+        let ended = tokio::time::timeout(LIMIT, stage.watch(&mut clicks.0)).await;
         match ended {
-            Ok(status) => assert!(status, "ui/e2e/{file}.e2e.ts failed; what it said is above"),
+            Ok(passed) => assert!(passed, "ui/e2e/{file}.e2e.ts failed; what it said is above"),
             Err(_) => panic!("ui/e2e/{file}.e2e.ts took longer than {LIMIT:?}"),
         }
     }
@@ -97,10 +92,10 @@ impl Stage {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
-            .kill_on_drop(true)
             .spawn()
             .expect("the binary runs");
-        let stage = Self { folder, smtp, admin, sites: running, gateway: Some(gateway), _dns: dns };
+        let gateway = Ended(gateway);
+        let stage = Self { folder, smtp, admin, sites: running, _gateway: gateway, _dns: dns };
         let up = tokio::time::timeout(Duration::from_secs(60), async {
             while stage.link().is_none() || !tokio::task::block_in_place(|| greets(smtp)) {
                 tokio::time::sleep(OFTEN).await;
@@ -125,8 +120,8 @@ impl Stage {
         Some(format!("{}/setup#{token}", before.get(from..)?))
     }
 
-    /// Runs the file; whether it passed.
-    async fn clicks(&self, file: &str, chromium: &Path) -> bool {
+    /// Starts the program that clicks.
+    fn clicks(&self, file: &str, chromium: &Path) -> Child {
         let mut command = Command::new("node");
         command
             .arg("node_modules/vitest/vitest.mjs")
@@ -140,15 +135,17 @@ impl Stage {
             .env("GATEPOST_SEEN", self.folder.path().join("seen.json"))
             .env("GATEPOST_SHOTS", ui().join("../target/screens"))
             .env("GATEPOST_CHROMIUM", chromium)
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
-        command.status().await.expect("node runs").success()
+            .stdin(Stdio::null());
+        command.spawn().expect("node runs")
     }
 
-    /// Writes down what the sites have seen, for as long as it is asked to.
-    async fn watch(&self) -> std::convert::Infallible {
+    /// Writes down what the sites have seen until the clicks have ended; whether they passed.
+    async fn watch(&self, clicks: &mut Child) -> bool {
         let mut written = Value::Null;
         loop {
+            if let Some(status) = clicks.try_wait().expect("the program can be asked") {
+                return status.success();
+            }
             let seen = self.seen();
             if seen != written {
                 let to = self.folder.path().join("seen.json");
@@ -196,8 +193,18 @@ impl Drop for Stage {
             let last = lines.get(lines.len().saturating_sub(40)..).unwrap_or_default();
             say(&format!("last lines of the gateway's log:\n{}", last.join("\n")));
         }
-        // the process ends with its handle
-        drop(self.gateway.take());
+    }
+}
+
+/// A process that ends with this value.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // one that has ended already is no fault
+        if self.0.kill().is_ok() && self.0.wait().is_err() {
+            say("a process of the test cannot be waited for");
+        }
     }
 }
 
@@ -215,7 +222,10 @@ fn what_is_needed(file: &str) -> Option<PathBuf> {
         || is_there(ui().join("node_modules/vitest/vitest.mjs")).is_none()
         || is_there(ui().join("dist/index.html")).is_none()
     {
-        peers::skip(&test, "Node.js or the built console is not here; `make test` builds it where it can");
+        peers::skip(
+            &test,
+            "Node.js or the built console is not here; `make test` builds it where it can",
+        );
         return None;
     }
     let found = ["/usr/bin/chromium", "/usr/bin/chromium-browser"]

@@ -20,6 +20,7 @@ use tokio::sync::{Notify, watch};
 
 use super::{Options, bodies::Bodies, index::Index, rows::StoredCopy, schema};
 use crate::{
+    accounts::Hasher,
     body::{Turns, blocking},
     claim::{CopyKey, TakeBack},
     disk,
@@ -44,6 +45,7 @@ pub(super) struct Core {
     pub(super) health: Mutex<Health>,
     pub(super) head: watch::Sender<u64>,
     pub(super) changed: Notify,
+    pub(super) hasher: Hasher,
     /// At the files of large bodies.
     pub(super) turns: Turns,
     /// Copies came back without a settlement: something may be ordered about them.
@@ -143,6 +145,7 @@ pub(super) struct Parts {
 impl Core {
     pub(super) fn new(options: Options, parts: Parts) -> Self {
         let Parts { paths, lock, reserve, profile, index, bodies, head } = parts;
+        let hasher = Hasher::new(options.password_cost);
         Self {
             options,
             serving: lock.is_some(),
@@ -154,6 +157,7 @@ impl Core {
             health: Mutex::default(),
             head: watch::Sender::new(head),
             changed: Notify::new(),
+            hasher,
             turns: Turns::new(),
             came_back: AtomicBool::new(false),
             paths,

@@ -112,6 +112,70 @@ const MIGRATIONS: &[&str] = &[
     ALTER TABLE copy ADD COLUMN ordered INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX copy_ordered ON copy (message) WHERE ordered = 1;
 ",
+    "
+    -- people and SMTP clients
+    CREATE TABLE account (
+        id BLOB PRIMARY KEY,
+        name TEXT NOT NULL,
+        -- the name as names are compared
+        key TEXT NOT NULL UNIQUE,
+        -- NULL: an SMTP client
+        role TEXT,
+        -- a PHC string
+        password TEXT,
+        sso TEXT UNIQUE,
+        disabled INTEGER NOT NULL DEFAULT 0,
+        created_at INTEGER NOT NULL,
+        created_by TEXT NOT NULL,
+        last_login INTEGER,
+        -- the key of the second factor, one that waits to be confirmed, and the last step that was used
+        totp BLOB,
+        totp_pending BLOB,
+        totp_step INTEGER NOT NULL DEFAULT 0,
+        -- hashes of recovery codes
+        recovery TEXT NOT NULL DEFAULT '[]'
+    ) WITHOUT ROWID;
+
+    -- of random texts, the SHA-256
+    CREATE TABLE session (
+        hash BLOB PRIMARY KEY,
+        id BLOB NOT NULL UNIQUE,
+        account BLOB NOT NULL,
+        created_at INTEGER NOT NULL,
+        last_seen INTEGER NOT NULL,
+        source TEXT NOT NULL,
+        agent TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX session_account ON session (account);
+
+    CREATE TABLE token (
+        hash BLOB PRIMARY KEY,
+        id BLOB NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        role TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        created_by TEXT NOT NULL,
+        owner BLOB,
+        expires_at INTEGER,
+        last_used INTEGER
+    ) WITHOUT ROWID;
+    CREATE INDEX token_owner ON token (owner);
+
+    -- the link of the first start
+    CREATE TABLE setup (hash BLOB PRIMARY KEY, expires_at INTEGER NOT NULL) WITHOUT ROWID;
+
+    -- every write by somebody, in a chain; see audit.rs
+    CREATE TABLE audit (
+        seq INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        author TEXT NOT NULL,
+        what TEXT NOT NULL,
+        json TEXT NOT NULL,
+        hash TEXT NOT NULL
+    );
+    CREATE INDEX audit_author ON audit (author);
+    CREATE INDEX audit_what ON audit (what);
+",
 ];
 
 /// Opens the database and brings its tables up to date.

@@ -26,7 +26,8 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let json = is_json(request.headers());
-        let bytes = Bytes::from_request(request, state).await.map_err(|_| Problem::too_large(LIMIT))?;
+        let bytes =
+            Bytes::from_request(request, state).await.map_err(|_| Problem::too_large(LIMIT))?;
         if !json {
             return Err(Problem::media_type());
         }
@@ -60,7 +61,9 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
             }
         }
     })?;
-    reader.end().map_err(|error| Problem::bad_request(format!("This is no JSON document: {error}.")))?;
+    reader
+        .end()
+        .map_err(|error| Problem::bad_request(format!("This is no JSON document: {error}.")))?;
     Ok(value)
 }
 

@@ -118,8 +118,9 @@ impl Caller {
     /// # Errors
     /// 403 for a program: what needs this is about a person's own account.
     pub(crate) fn person(&self) -> Result<&Session, Problem> {
-        self.session()
-            .ok_or_else(|| Problem::forbidden("This is about the account of a person; a token has none."))
+        self.session().ok_or_else(|| {
+            Problem::forbidden("This is about the account of a person; a token has none.")
+        })
     }
 
     /// The secret that writes of this caller carry; a program's carry none.

@@ -40,7 +40,7 @@ impl Access {
             other => {
                 let mut all = Capability::ALL.iter().copied();
                 all.find(|capability| capability.word() == other).map(Self::Needs)
-            },
+            }
         }
     }
 }

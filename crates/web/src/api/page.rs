@@ -96,7 +96,9 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         match Query::<T>::from_request_parts(parts, state).await {
             Ok(Query(query)) => Ok(Self(query)),
-            Err(why) => Err(Problem::bad_request(format!("The query cannot be used: {}.", why.body_text()))),
+            Err(why) => {
+                Err(Problem::bad_request(format!("The query cannot be used: {}.", why.body_text())))
+            }
         }
     }
 }

@@ -16,7 +16,8 @@ impl FromRequestParts<Api> for IfMatch {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let head = api.stores.settings.head();
-        let given = parts.headers.get(header::IF_MATCH).ok_or_else(|| Problem::precondition(head))?;
+        let given =
+            parts.headers.get(header::IF_MATCH).ok_or_else(|| Problem::precondition(head))?;
         let given = given.to_str().unwrap_or_default().trim();
         if given == "*" {
             return Ok(Self(None));

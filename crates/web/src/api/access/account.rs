@@ -101,12 +101,11 @@ async fn password(
         ..UserChange::default()
     };
     let author = caller.author(None);
-    api.stores.accounts.change_user(session.user.id, change, &author).await.map_err(|error| {
-        match error {
-            AccountError::Password(why) => Problem::invalid_at("/new", format!("{why}.")),
-            other => refused(other),
-        }
-    })?;
+    let changed = api.stores.accounts.change_user(session.user.id, change, &author).await;
+    if let Err(AccountError::Password(why)) = &changed {
+        return Err(Problem::invalid_at("/new", format!("{why}.")));
+    }
+    changed.map_err(refused)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -117,7 +116,10 @@ async fn password(
 async fn totp_begin(State(api): State<Api>, caller: Caller) -> Result<Json<TotpOffer>, Problem> {
     let session = caller.person()?;
     let offer = api.stores.accounts.totp_begin(session.user.id).await.map_err(refused)?;
-    Ok(Json(TotpOffer { secret: offer.secret_base32.expose().to_owned(), uri: offer.uri.expose().to_owned() }))
+    Ok(Json(TotpOffer {
+        secret: offer.secret_base32.expose().to_owned(),
+        uri: offer.uri.expose().to_owned(),
+    }))
 }
 
 /// Turns the second factor on.
@@ -153,7 +155,8 @@ async fn totp_off(
 ) -> Result<StatusCode, Problem> {
     confirm(&api, &caller, &given.password, "/password").await?;
     let session = caller.person()?;
-    let change = UserChange { totp_off: true, keep_session: Some(session.id), ..UserChange::default() };
+    let change =
+        UserChange { totp_off: true, keep_session: Some(session.id), ..UserChange::default() };
     let author = caller.author(None);
     api.stores.accounts.change_user(session.user.id, change, &author).await.map_err(refused)?;
     Ok(StatusCode::NO_CONTENT)
@@ -163,7 +166,10 @@ async fn totp_off(
 #[utoipa::path(get, path = "/account/sessions", tag = "account", extensions(("x-capability" = json!("signed-in"))),
     responses((status = 200, body = Page<SessionShape>), (status = 401, body = Problem),
         (status = 403, body = Problem), (status = 503, body = Problem)))]
-async fn sessions(State(api): State<Api>, caller: Caller) -> Result<Json<Page<SessionShape>>, Problem> {
+async fn sessions(
+    State(api): State<Api>,
+    caller: Caller,
+) -> Result<Json<Page<SessionShape>>, Problem> {
     let session = caller.person()?;
     let found = api.stores.accounts.sessions(Some(session.user.id)).await?;
     let shaped = found.into_iter().map(|info| SessionShape::of(info, Some(session.id)));

@@ -9,7 +9,9 @@ use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse};
-use gatepost_store::{AccountError, Author, KindWanted, NewAudit, Secret, Session, User, Via, Wait};
+use gatepost_store::{
+    AccountError, Author, KindWanted, NewAudit, Secret, Session, User, Via, Wait,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -180,7 +182,8 @@ pub(super) async fn begin(
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
     let agent: String = agent.unwrap_or_default().chars().take(AGENT).collect();
     let accounts = &api.stores.accounts;
-    let opened = accounts.open_session(user.id, &source.to_string(), &agent).await.map_err(refused)?;
+    let opened =
+        accounts.open_session(user.id, &source.to_string(), &agent).await.map_err(refused)?;
     let session = accounts.session(&opened.token).await?;
     api.meters.login("opened");
     let body = state(api, session.as_ref()).await?;

@@ -92,6 +92,7 @@ impl Myself {
 
 /// An account.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about an account")]
 pub(super) struct UserShape {
     /// Its id.
     id: String,

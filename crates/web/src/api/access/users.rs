@@ -117,7 +117,10 @@ async fn create(
     params(("id" = String, Path, description = "The account")),
     responses((status = 200, body = UserShape), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem), (status = 503, body = Problem)))]
-async fn show(State(api): State<Api>, Path(wanted): Path<String>) -> Result<Json<UserShape>, Problem> {
+async fn show(
+    State(api): State<Api>,
+    Path(wanted): Path<String>,
+) -> Result<Json<UserShape>, Problem> {
     Ok(Json(find(&api, &wanted).await?.into()))
 }
 
@@ -179,7 +182,10 @@ async fn delete(
 #[utoipa::path(get, path = "/sessions", tag = "access", extensions(("x-capability" = json!("manage_access"))),
     responses((status = 200, body = Page<SessionShape>), (status = 401, body = Problem),
         (status = 403, body = Problem), (status = 503, body = Problem)))]
-async fn sessions(State(api): State<Api>, caller: Caller) -> Result<Json<Page<SessionShape>>, Problem> {
+async fn sessions(
+    State(api): State<Api>,
+    caller: Caller,
+) -> Result<Json<Page<SessionShape>>, Problem> {
     let current = caller.session().map(|session| session.id);
     let found = api.stores.accounts.sessions(None).await?;
     let shaped = found.into_iter().map(|info| SessionShape::of(info, current));

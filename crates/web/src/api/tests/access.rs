@@ -26,7 +26,8 @@ async fn a_person_signs_in_and_out() {
     let unknown = world.ask(credentials("nobody", "not the password")).await;
     assert_eq!((wrong.status.as_u16(), &wrong.bytes), (401, &unknown.bytes));
     let anna = world.sign_in("anna").await;
-    let session = world.ask(Ask::new("GET", "/api/v1/session").with("cookie", &anna.cookie)).await.json();
+    let session =
+        world.ask(Ask::new("GET", "/api/v1/session").with("cookie", &anna.cookie)).await.json();
     assert_eq!(session["user"]["role"], "policy-editor");
     assert_eq!(session["user"]["capabilities"], json!(["read", "edit_policy", "probe"]));
     let out = world.ask(as_person(Ask::new("DELETE", "/api/v1/session"), &anna)).await;
@@ -110,7 +111,8 @@ async fn nobody_gives_away_more_than_they_have() {
 async fn a_token_is_shown_once_and_ends_when_it_is_revoked() {
     let world = World::new().await;
     let body = json!({ "name": "script", "role": "viewer", "expires_in_days": 1 });
-    let made = world.owner(Ask::new("POST", "/api/v1/tokens?reason=ticket%201").json(body)).await.json();
+    let made =
+        world.owner(Ask::new("POST", "/api/v1/tokens?reason=ticket%201").json(body)).await.json();
     let token = made["token"].as_str().unwrap().to_owned();
     let path = format!("/api/v1/tokens/{}", made["id"].as_str().unwrap());
     let listed = world.get("/api/v1/tokens").await;
@@ -143,11 +145,19 @@ async fn the_first_owner_is_made_with_the_link_and_only_once() {
 async fn every_fault_of_a_document_has_its_place() {
     let world = World::new().await;
     let ask = Ask::new("POST", "/api/v1/users");
-    let shape = world.owner(ask.clone().json(json!({ "name": "x", "kind": "robot", "password": "" }))).await;
-    assert_eq!((shape.status.as_u16(), shape.json()["errors"][0]["pointer"].as_str()), (422, Some("/kind")));
+    let shape = world
+        .owner(ask.clone().json(json!({ "name": "x", "kind": "robot", "password": "" })))
+        .await;
+    assert_eq!(
+        (shape.status.as_u16(), shape.json()["errors"][0]["pointer"].as_str()),
+        (422, Some("/kind"))
+    );
     let short = json!({ "name": "x", "kind": "smtp", "role": null, "password": "short" });
     let short = world.owner(ask.clone().json(short)).await;
-    assert_eq!((short.status.as_u16(), short.json()["errors"][0]["pointer"].as_str()), (422, Some("/password")));
+    assert_eq!(
+        (short.status.as_u16(), short.json()["errors"][0]["pointer"].as_str()),
+        (422, Some("/password"))
+    );
     assert!(!String::from_utf8_lossy(&short.bytes).contains("short\""));
     assert_eq!(world.owner(ask.with("content-type", "application/json")).await.status, 400);
 }

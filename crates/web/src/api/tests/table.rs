@@ -37,12 +37,19 @@ async fn a_role_reaches_what_its_capabilities_open_and_nothing_else() {
         let at = filled(path);
         let ask = || Ask::new(method.as_str(), &at);
         let nobody = world.ask(ask()).await.status;
-        assert_eq!(nobody == 401, access != Some(Access::Open), "{method} {path} as nobody: {nobody}");
+        assert_eq!(
+            nobody == 401,
+            access != Some(Access::Open),
+            "{method} {path} as nobody: {nobody}"
+        );
         for (word, (token, role)) in &tokens {
             // the document is empty, so that nothing is changed where the call is let through
             let answer = world.ask(ask().token(token)).await;
             let role_is_the_cause = answer.status == 403
-                && answer.json()["detail"].as_str().unwrap().contains("does not have the capability");
+                && answer.json()["detail"]
+                    .as_str()
+                    .unwrap()
+                    .contains("does not have the capability");
             let allowed = match access {
                 Some(Access::Open | Access::SignedIn) => true,
                 Some(Access::Needs(capability)) => role.may(capability),
@@ -56,9 +63,12 @@ async fn a_role_reaches_what_its_capabilities_open_and_nothing_else() {
 #[tokio::test]
 async fn what_the_document_does_not_name_is_not_there() {
     let world = World::new().await;
-    for (method, path) in
-        [("GET", "/api/v1/elsewhere"), ("GET", "/api"), ("POST", "/api/v2/queue"), ("PATCH", "/api/v1/users")]
-    {
+    for (method, path) in [
+        ("GET", "/api/v1/elsewhere"),
+        ("GET", "/api"),
+        ("POST", "/api/v2/queue"),
+        ("PATCH", "/api/v1/users"),
+    ] {
         assert_eq!(world.ask(Ask::new(method, path)).await.status, 401, "{method} {path}");
         let known = world.owner(Ask::new(method, path)).await.status;
         assert!(known == 404 || known == 405, "{method} {path}: {known}");

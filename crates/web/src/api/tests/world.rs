@@ -134,7 +134,7 @@ impl World {
             store.profile(),
             stored.document,
             &Spans::none("the store"),
-            TlsSettings::default(),
+            TlsSettings::of(Profile::Standard),
         );
         let snapshot = Arc::new(ArcSwap::from_pointee(snapshot.unwrap()));
         let site = Site::new(Parts {
@@ -148,8 +148,14 @@ impl World {
             meters: Meters::default(),
             tls: false,
         });
-        let mut world =
-            Self { store, clock, snapshot, router: site.router(), owner: String::new(), _folder: folder };
+        let mut world = Self {
+            store,
+            clock,
+            snapshot,
+            router: site.router(),
+            owner: String::new(),
+            _folder: folder,
+        };
         world.owner = world.make_token("owner's", Role::Owner).await;
         world
     }
@@ -188,7 +194,8 @@ impl World {
 
     pub(crate) async fn ask_from(&self, peer: &str, ask: Ask<'_>) -> Answer {
         let peer: SocketAddr = peer.parse().unwrap();
-        let mut request = Request::builder().method(ask.method).uri(ask.path).header("host", "gate");
+        let mut request =
+            Request::builder().method(ask.method).uri(ask.path).header("host", "gate");
         for (name, value) in &ask.headers {
             request = request.header(*name, value);
         }
