@@ -9,6 +9,7 @@ import { Link, useSearch } from '../../lib/router'
 import { LevelChip, StateChip } from '../mail/chips'
 import { Inert, Sender, Subject } from '../mail/Inert'
 import '../mail/mail.css'
+import { useWholeSearch } from '../mail/useWholeSearch'
 import { isDay, moments } from '../mail/period'
 import type { HistoryItem } from '../mail/shapes'
 import { VirtualTable } from '../mail/VirtualTable'
@@ -32,6 +33,7 @@ export default function History() {
     until: isDay(until) ? moments({ from: until, to: until }).until : null,
   }
   const list = usePaged<HistoryItem>('/history', { query })
+  const looking = useWholeSearch(list)
   const narrowed = fields.some((name) => of(name) !== '')
   return (
     <Page title={t('history.title')} intro={t('history.lead')} help={{ cli: 'gatepost messages search --domain partner.example', api: 'GET /api/v1/history?q=partner.example', keys: ['retention.history'] }} actions={<Button icon="refresh" onClick={list.reload}>{t('common.refresh')}</Button>}>
@@ -42,7 +44,7 @@ export default function History() {
             <ErrorState error={list.error} retry={list.reload} />
           </div>
         )}
-        {list.loading ? (
+        {list.loading || looking ? (
           <div className="card-body">
             <Skeleton />
           </div>
@@ -133,7 +135,7 @@ function Reason({ item }: { item: HistoryItem }) {
   return (
     <div className="stack stack-sm">
       {item.recipients.slice(0, some).map((recipient, at) => {
-        const tls = recipient.state === 'delivered' ? tlsWords(recipient.tls) : null
+        const tls = recipient.state === 'delivered' ? tlsWords(recipient.tls, recipient.clear_because) : null
         return (
           <div key={at}>
             <span className="row">

@@ -139,7 +139,9 @@ export interface HistoryItem {
     state: string
     reason: string | null
     level: Level | null
-    tls: TlsRecord | string | null
+    rule: string | null
+    tls: TlsRecord | null
+    clear_because: NoTls | null
     at: string | null
   }[]
 }
@@ -160,7 +162,7 @@ export interface Preview {
   headers: [string, string][]
   text: string
   from_html: boolean
-  attachments: { name: string; type: string; size: number }[]
+  attachments: { name: string | null; type: string; size: number }[]
   truncated: boolean
 }
 

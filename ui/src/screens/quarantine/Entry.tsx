@@ -102,7 +102,7 @@ function Content({ preview }: { preview: Preview }) {
           rows={preview.attachments}
           rowKey={(_, at) => String(at)}
           columns={[
-            { key: 'name', head: t('quarantine.attachmentName'), names: true, cell: (one) => (one.name === '' ? <span className="muted">{t('quarantine.noName')}</span> : <Inert text={one.name} />) },
+            { key: 'name', head: t('quarantine.attachmentName'), names: true, cell: (one) => (one.name === null || one.name === '' ? <span className="muted">{t('quarantine.noName')}</span> : <Inert text={one.name} />) },
             { key: 'type', head: t('quarantine.attachmentType'), cell: (one) => <Inert text={one.type} /> },
             { key: 'size', head: t('mail.size'), end: true, cell: (one) => bytes(one.size) },
           ]}

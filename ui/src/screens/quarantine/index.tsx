@@ -9,6 +9,7 @@ import { usePaged } from '../../lib/query'
 import { Link } from '../../lib/router'
 import { Inert, Sender, Subject } from '../mail/Inert'
 import '../mail/mail.css'
+import { useWholeSearch } from '../mail/useWholeSearch'
 import type { QuarantineEntry } from '../mail/shapes'
 import { spelled } from '../mail/unseen'
 import { VirtualTable } from '../mail/VirtualTable'
@@ -16,6 +17,7 @@ import { DecideDialog, type Decision } from './DecideDialog'
 
 export default function Quarantine() {
   const list = usePaged<QuarantineEntry>('/quarantine')
+  const looking = useWholeSearch(list)
   const operate = useCan('operate_queue')
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set())
   const [decision, setDecision] = useState<Decision | null>(null)
@@ -50,7 +52,7 @@ export default function Quarantine() {
             <ErrorState error={list.error} retry={list.reload} />
           </div>
         )}
-        {list.loading ? (
+        {list.loading || looking ? (
           <div className="card-body">
             <Skeleton />
           </div>

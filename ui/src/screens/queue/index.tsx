@@ -8,6 +8,7 @@ import { t } from '../../lib/i18n'
 import { usePaged, useQuery } from '../../lib/query'
 import { useSearch } from '../../lib/router'
 import '../mail/mail.css'
+import { useWholeSearch } from '../mail/useWholeSearch'
 import type { QueueEntry, QueueShape } from '../mail/shapes'
 import { ActBar } from './ActBar'
 import { ActDialog, type Act } from './ActDialog'
@@ -26,6 +27,7 @@ export default function Queue() {
   const [shown, setShown] = useState(0)
   const list = usePaged<QueueEntry>('/queue', { query: { filter }, refresh: shown > calm ? undefined : 10 })
   if (list.items.length !== shown) setShown(list.items.length)
+  const looking = useWholeSearch(list)
   const shape = useQuery<QueueShape>('/queue/shape', { query: { filter }, refresh: 10 })
   const operate = useCan('operate_queue')
   const [chosen, setChosen] = useState<ReadonlyMap<string, QueueEntry>>(new Map())
@@ -61,7 +63,7 @@ export default function Queue() {
               <ErrorState error={list.error} retry={list.reload} />
             </div>
           )}
-          {list.loading ? (
+          {list.loading || looking ? (
             <div className="card-body">
               <Skeleton />
             </div>

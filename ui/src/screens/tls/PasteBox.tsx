@@ -53,6 +53,8 @@ export function PasteBox({ pasted, label, rows = 10 }: { pasted: Pasted; label: 
     ...preview.warnings.map((warning) => ({ ...warning, warning: true })),
   ]
   const other = renamed(entries)
+  const duplicates = preview.duplicates.length + (preview.more?.duplicates ?? 0)
+  const errors = preview.errors.length + (preview.more?.errors ?? 0)
   return (
     <div className="stack stack-sm">
       <LinesField label={label} hint={t('tls.pasteHint')} value={text} onValue={setText} problems={problems} rows={rows} placeholder={'partner.example\n.hospital.example'} />
@@ -60,8 +62,8 @@ export function PasteBox({ pasted, label, rows = 10 }: { pasted: Pasted; label: 
         <div role="status" className="small stack stack-sm">
           <span>
             <span className="strong">{t('tls.entries', { n: entries.length })}</span>
-            {preview.duplicates.length > 0 && <> · {t('tls.duplicates', { n: preview.duplicates.length })}</>}
-            {preview.errors.length > 0 && <> · {t('tls.badLines', { n: preview.errors.length })}</>}
+            {duplicates > 0 && <> · {t('tls.duplicates', { n: duplicates })}</>}
+            {errors > 0 && <> · {t('tls.badLines', { n: errors })}</>}
           </span>
           {other.slice(0, some).map((entry) => (
             <span key={entry.line} className="muted">

@@ -8,6 +8,7 @@ import { t } from '../../lib/i18n'
 import { usePaged } from '../../lib/query'
 import { Link, useSearch } from '../../lib/router'
 import '../mail/mail.css'
+import { useWholeSearch } from '../mail/useWholeSearch'
 import type { TlsDomain } from '../mail/shapes'
 import { DomainTable } from './DomainTable'
 import { ExplainDialog } from './ExplainDialog'
@@ -24,6 +25,7 @@ export default function Tls() {
     return () => clearTimeout(timer)
   }, [text, q, setSearch])
   const list = usePaged<TlsDomain>('/tls/domains', { query: { q } })
+  const looking = useWholeSearch(list)
   const [probed, setProbed] = useState<TlsDomain | null>(null)
   const [explained, setExplained] = useState<TlsDomain | null>(null)
   return (
@@ -39,7 +41,7 @@ export default function Tls() {
             <ErrorState error={list.error} retry={list.reload} />
           </div>
         )}
-        {list.loading ? (
+        {list.loading || looking ? (
           <div className="card-body">
             <Skeleton />
           </div>

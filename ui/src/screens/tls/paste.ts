@@ -7,6 +7,8 @@ export interface ListPreview {
   duplicates: { line: number; first_line: number; value: string }[]
   errors: { line: number; problem: string; remedy: string | null }[]
   warnings: { line: number; text: string }[]
+  /** How many of each are not named. */
+  more?: { entries: number; duplicates: number; errors: number; warnings: number }
 }
 
 /** One entry of the list, as it is compared. */
