@@ -33,9 +33,11 @@ export interface User {
   kind: 'person' | 'smtp'
   role: Role | null
   created_at: string
-  created_by: string | null
+  created_by: string
   last_login: string | null
   totp: boolean
+  /** Recovery codes that are left. */
+  recovery_codes: number
   disabled: boolean
   sso: boolean
 }
@@ -43,14 +45,18 @@ export interface User {
 /** A session of the console, its own or somebody's. */
 export interface SessionInfo {
   id: string
-  user: string | { id: string; name: string } | null
-  name?: string | null
+  /** The account's id. */
+  user: string
+  /** The account's name. */
+  name: string
   created_at: string
   last_seen: string
   expires_at: string
-  from: string | null
-  agent: string | null
-  current?: boolean
+  from: string
+  /** The browser, in its own words. */
+  agent: string
+  /** Whether it is the one that asks. */
+  current: boolean
 }
 
 /** A token of the API; the token itself is told once, when it is made. */
@@ -59,7 +65,7 @@ export interface ApiToken {
   name: string
   role: Role
   created_at: string
-  created_by: string | null
+  created_by: string
   expires_at: string | null
   last_used_at: string | null
 }

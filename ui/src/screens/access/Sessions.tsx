@@ -1,45 +1,39 @@
 // Sessions of the console: where from, since when, and an end to them.
 
-import { useUser } from '../../app/session'
+import { useSession } from '../../app/session'
 import type { SessionInfo } from '../../api/types'
 import { Button, Chip, EmptyState, Loaded, Table, toast, problemText, type Column } from '../../design'
 import { api, segment } from '../../lib/api'
 import { Time } from '../../lib/format'
 import { t } from '../../lib/i18n'
+import type { PageOf } from '../../lib/paging'
 import { useQuery } from '../../lib/query'
-import { useSession } from '../../app/session'
-
-/** A list of the API: bare, or in the shape of a page. */
-export const listed = <R,>(data: R[] | { items: R[] }): R[] => (Array.isArray(data) ? data : data.items)
-
-const owner = (session: SessionInfo): string => (typeof session.user === 'string' ? (session.name ?? session.user) : (session.user?.name ?? session.name ?? ''))
 
 export function SessionsTable({ path, all = false }: { path: string; all?: boolean }) {
-  const me = useUser()
   const { reload } = useSession()
-  const query = useQuery<SessionInfo[] | { items: SessionInfo[] }>(path)
+  const query = useQuery<PageOf<SessionInfo>>(path)
   const end = async (session: SessionInfo) => {
     try {
       await api.del(`${path}/${segment(session.id)}`)
       toast(t('access.sessionEnded'))
       query.reload()
-      if (session.current === true) reload()
+      if (session.current) reload()
     } catch (error) {
       toast(problemText(error), 'bad')
     }
   }
   const columns: Column<SessionInfo>[] = [
-    ...(all ? [{ key: 'user', head: t('access.user'), names: true, cell: owner }] : []),
+    ...(all ? [{ key: 'user', head: t('access.user'), names: true, cell: (s: SessionInfo) => s.name }] : []),
     {
       key: 'from',
       head: t('access.from'),
       cell: (s) => (
         <>
-          <code>{s.from ?? '–'}</code> {s.current === true && <Chip tone="accent">{t('access.thisSession')}</Chip>}
+          <code>{s.from}</code> {s.current && <Chip tone="accent">{t('access.thisSession')}</Chip>}
         </>
       ),
     },
-    { key: 'agent', head: t('access.agent'), cell: (s) => <div className="agent small muted break">{s.agent ?? '–'}</div> },
+    { key: 'agent', head: t('access.agent'), cell: (s) => <div className="agent small muted break">{s.agent}</div> },
     { key: 'begun', head: t('access.begun'), cell: (s) => <Time at={s.created_at} ago /> },
     { key: 'seen', head: t('access.lastSeen'), cell: (s) => <Time at={s.last_seen} ago /> },
     {
@@ -48,7 +42,7 @@ export function SessionsTable({ path, all = false }: { path: string; all?: boole
       hideHead: true,
       fit: true,
       cell: (s) => (
-        <Button small label={t('access.endOf', { name: all ? owner(s) : (s.from ?? me.name) })} icon="logout" onClick={() => void end(s)}>
+        <Button small label={t('access.endOf', { name: all ? s.name : s.from })} icon="logout" onClick={() => void end(s)}>
           {t('access.end')}
         </Button>
       ),
@@ -56,7 +50,7 @@ export function SessionsTable({ path, all = false }: { path: string; all?: boole
   ]
   return (
     <Loaded query={query}>
-      {(data) => (listed(data).length === 0 ? <EmptyState icon="user" title={t('access.noSessions')} /> : <Table caption={t('access.sessions')} columns={columns} rows={listed(data)} rowKey={(s) => s.id} />)}
+      {(data) => (data.items.length === 0 ? <EmptyState icon="user" title={t('access.noSessions')} /> : <Table caption={t('access.sessions')} columns={columns} rows={data.items} rowKey={(s) => s.id} />)}
     </Loaded>
   )
 }

@@ -8,20 +8,20 @@ import { Banner, Button, Card, Chip, ConfirmWithReason, CopyBox, Dialog, EmptySt
 import { api, segment } from '../../lib/api'
 import { Time } from '../../lib/format'
 import { t } from '../../lib/i18n'
+import type { PageOf } from '../../lib/paging'
 import { invalidate, useAction, useQuery } from '../../lib/query'
 import { roles, withinReach } from './roles-data'
-import { listed } from './Sessions'
 
 export function Tokens({ all = false }: { all?: boolean }) {
   const user = useUser()
-  const query = useQuery<ApiToken[] | { items: ApiToken[] }>('/tokens')
+  const query = useQuery<PageOf<ApiToken>>('/tokens')
   const [making, setMaking] = useState(false)
   const [told, setTold] = useState<{ name: string; token: string } | null>(null)
   const [revoking, setRevoking] = useState<ApiToken | null>(null)
   const columns: Column<ApiToken>[] = [
     { key: 'name', head: t('common.name'), names: true, cell: (x) => x.name },
     { key: 'role', head: t('access.role'), cell: (x) => roleName(x.role) },
-    ...(all ? [{ key: 'by', head: t('access.createdBy'), cell: (x: ApiToken) => x.created_by ?? '–' }] : []),
+    ...(all ? [{ key: 'by', head: t('access.createdBy'), cell: (x: ApiToken) => x.created_by }] : []),
     { key: 'made', head: t('access.created'), cell: (x) => <Time at={x.created_at} ago /> },
     { key: 'used', head: t('access.lastUsed'), cell: (x) => <Time at={x.last_used_at} ago /> },
     { key: 'end', head: t('access.expires'), cell: (x) => <Expiry at={x.expires_at} /> },
@@ -37,7 +37,7 @@ export function Tokens({ all = false }: { all?: boolean }) {
       ),
     },
   ]
-  const mine = (data: ApiToken[] | { items: ApiToken[] }) => listed(data).filter((token) => all || token.created_by === null || token.created_by === user.name || token.created_by === user.id)
+  const mine = (data: PageOf<ApiToken>) => data.items.filter((token) => all || token.created_by === user.name)
   return (
     <Card
       flush

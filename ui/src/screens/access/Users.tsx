@@ -7,14 +7,14 @@ import { Button, Card, Chip, ConfirmWithReason, EmptyState, Loaded, Menu, Table,
 import { api, segment } from '../../lib/api'
 import { Time } from '../../lib/format'
 import { t } from '../../lib/i18n'
+import type { PageOf } from '../../lib/paging'
 import { invalidate, useQuery } from '../../lib/query'
-import { listed } from './Sessions'
 import { NewUser, PasswordDialog, RoleDialog } from './UserDialogs'
 
 type Doing = { what: 'role' | 'password' | 'delete' | 'disable' | 'totp'; user: User } | null
 
 export function Users({ kind }: { kind: User['kind'] }) {
-  const query = useQuery<User[] | { items: User[] }>('/users')
+  const query = useQuery<PageOf<User>>('/users')
   const [making, setMaking] = useState(false)
   const [doing, setDoing] = useState<Doing>(null)
   const close = () => setDoing(null)
@@ -48,13 +48,13 @@ export function Users({ kind }: { kind: User['kind'] }) {
       head: t('access.created'),
       cell: (u) => (
         <>
-          <Time at={u.created_at} ago /> {u.created_by !== null && <span className="muted">{t('access.byWhom', { name: u.created_by })}</span>}
+          <Time at={u.created_at} ago /> <span className="muted">{t('access.byWhom', { name: u.created_by })}</span>
         </>
       ),
     },
     { key: 'do', head: t('common.actions'), hideHead: true, fit: true, cell: (u) => <UserMenu user={u} onDo={(what) => setDoing({ what, user: u })} onEnable={() => void enable(u, changed)} /> },
   ]
-  const rows = (data: User[] | { items: User[] }) => listed(data).filter((u) => u.kind === kind)
+  const rows = (data: PageOf<User>) => data.items.filter((u) => u.kind === kind)
   return (
     <Card
       flush

@@ -112,9 +112,9 @@ function SetupDialog({ setup, onClose, onDone }: { setup: Setup; onClose: () => 
         inputMode="numeric"
         autoComplete="one-time-code"
         maxLength={12}
-        error={missing ? t('session.codeMissing') : confirm.error?.type === '/problems/second-factor' ? t('session.codeWrong') : null}
+        error={missing ? t('session.codeMissing') : confirm.error?.of('/code') != null ? t('session.codeWrong') : null}
       />
-      {confirm.error !== null && confirm.error.type !== '/problems/second-factor' && <ErrorBanner error={confirm.error} />}
+      {confirm.error?.of('/code') == null && <ErrorBanner error={confirm.error} />}
     </Dialog>
   )
 }
@@ -170,9 +170,9 @@ function OffDialog({ open, onClose, onDone }: { open: boolean; onClose: () => vo
         value={password}
         onValue={setPassword}
         autoComplete="current-password"
-        error={remove.error?.type === '/problems/wrong-credentials' ? t('account.currentWrong') : null}
+        error={remove.error?.of('/password') != null ? t('account.currentWrong') : null}
       />
-      {remove.error !== null && remove.error.type !== '/problems/wrong-credentials' && <ErrorBanner error={remove.error} />}
+      {remove.error?.of('/password') == null && <ErrorBanner error={remove.error} />}
     </Dialog>
   )
 }

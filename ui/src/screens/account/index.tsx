@@ -1,7 +1,7 @@
 // Your account: password, second factor, tokens and sessions of whoever is signed in.
 
 import { useState, type FormEvent } from 'react'
-import { roleName, useSession, useUser } from '../../app/session'
+import { roleName, useCan, useSession, useUser } from '../../app/session'
 import { Banner, Button, Card, Facts, Page, TextField, ErrorBanner, toast } from '../../design'
 import { api } from '../../lib/api'
 import { t } from '../../lib/i18n'
@@ -13,6 +13,7 @@ import { SecondFactor } from './SecondFactor'
 
 export default function Account() {
   const user = useUser()
+  const mayMake = useCan('manage_access')
   return (
     <Page
       title={t('account.title')}
@@ -37,7 +38,7 @@ export default function Account() {
           <SecondFactor />
         </>
       )}
-      <Tokens />
+      {mayMake && <Tokens />}
       <Card title={t('account.sessions')} intro={t('account.sessionsIntro')} flush>
         <SessionsTable path="/account/sessions" />
       </Card>
@@ -72,14 +73,14 @@ function PasswordForm() {
     setMissing(lacking)
     if (Object.values(lacking).every((text) => text === undefined)) void change.run()
   }
-  const wrongNow = change.error?.type === '/problems/wrong-credentials' ? t('account.currentWrong') : null
+  const wrongNow = change.error?.of('/current') != null ? t('account.currentWrong') : null
   return (
     <form className="form" noValidate aria-label={t('account.password')} onSubmit={submit}>
       <input type="text" hidden readOnly autoComplete="username" value={user.name} />
-      <TextField type="password" label={t('account.current')} value={current} onValue={setCurrent} error={missing.current ?? wrongNow ?? change.error?.of('/current')} autoComplete="current-password" />
+      <TextField type="password" label={t('account.current')} value={current} onValue={setCurrent} error={missing.current ?? wrongNow} autoComplete="current-password" />
       <TextField type="password" label={t('account.new')} hint={t('account.newHint')} value={next} onValue={setNext} error={missing.next ?? change.error?.of('/new')} autoComplete="new-password" />
       <TextField type="password" label={t('account.repeat')} value={again} onValue={setAgain} error={missing.again} autoComplete="new-password" />
-      {wrongNow === null && change.error !== null && change.error.errors.length === 0 && <ErrorBanner error={change.error} />}
+      {wrongNow === null && change.error?.of('/new') == null && <ErrorBanner error={change.error} />}
       <div>
         <Button type="submit" kind="primary" busy={change.busy}>
           {t('account.change')}
