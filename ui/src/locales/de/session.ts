@@ -3,7 +3,7 @@ import type { Message } from '../../lib/i18n'
 
 const session: Record<keyof typeof en, Message> = {
   title: 'Anmelden',
-  name: 'Benutzername',
+  name: 'Name',
   password: 'Passwort',
   signIn: 'Anmelden',
   intro: 'bei {hostname}',
@@ -15,7 +15,7 @@ const session: Record<keyof typeof en, Message> = {
   startOver: 'Als jemand anderes anmelden',
   wrong: 'Name oder Passwort ist falsch.',
   locked: 'Zu viele Fehlversuche. Warten Sie {time} und versuchen Sie es dann erneut.',
-  nameMissing: 'Geben Sie Ihren Benutzernamen ein.',
+  nameMissing: 'Geben Sie Ihren Namen ein.',
   passwordMissing: 'Geben Sie Ihr Passwort ein.',
   codeMissing: 'Geben Sie den Code ein.',
   oidc: 'Mit {name} anmelden',

@@ -1,7 +1,7 @@
 // Signing in, and signing in again.
 const session = {
   title: 'Sign in',
-  name: 'User name',
+  name: 'Name',
   password: 'Password',
   signIn: 'Sign in',
   intro: 'to {hostname}',
@@ -13,7 +13,7 @@ const session = {
   startOver: 'Sign in as somebody else',
   wrong: 'Name or password is wrong.',
   locked: 'Too many failed attempts. Wait {time}, then try again.',
-  nameMissing: 'Enter your user name.',
+  nameMissing: 'Enter your name.',
   passwordMissing: 'Enter your password.',
   codeMissing: 'Enter the code.',
   oidc: 'Sign in with {name}',
