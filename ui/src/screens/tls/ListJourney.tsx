@@ -57,9 +57,11 @@ export function ListJourney({ title, lead, listName, checks, apply }: Props) {
   const applied = useRef<PolicyDocument | null>(null)
   const begin = () => {
     if (applied.current !== null && draftStore.get()?.document === applied.current) draftStore.undo()
+    const before = draftStore.get()?.document ?? null
     const text = kept.map((entry) => entry.text).join('\n')
     draftStore.edit(title, (document) => apply(document, list.trim(), text, wish))
-    applied.current = draftStore.get()?.document ?? null
+    const after = draftStore.get()?.document ?? null
+    applied.current = after === before ? null : after
     setReview(true)
   }
   const why = mayNotEdit ?? (list.trim() === '' ? t('tls.listNameMissing') : kept.length === 0 ? t('tls.nothingLeft') : draft === null ? t('common.loading') : null)
