@@ -45,7 +45,7 @@ function Bar({ draft }: { draft: Draft }) {
         {error !== null && <span className="small">{t('draft.checkFailed', { why: error.message })}</span>}
         {error === null && <span className="small muted">{busy ? t('draft.checking') : [errors > 0 ? t('draft.errors', { n: errors }) : '', findings > 0 ? t('draft.findings', { n: findings }) : ''].filter(Boolean).join(', ')}</span>}
         <Button small kind="quiet" icon="undo" label={undo === undefined ? t('draft.undoShort') : t('draft.undo', { what: undo.label })} why={undo === undefined ? t('draft.undoShort') : null} onClick={draftStore.undo} />
-        <Button small kind="quiet" icon="refresh" label={redo === undefined ? t('draft.redoShort') : t('draft.redo', { what: redo.label })} why={redo === undefined ? t('draft.redoShort') : null} onClick={draftStore.redo} />
+        <Button small kind="quiet" icon="redo" label={redo === undefined ? t('draft.redoShort') : t('draft.redo', { what: redo.label })} why={redo === undefined ? t('draft.redoShort') : null} onClick={draftStore.redo} />
         <span className="draft-actions">
           <Button small onClick={() => setOpen('review')}>
             {t('draft.review')}

@@ -73,7 +73,7 @@ function Log({ back }: { back: { to: string; label: string } }) {
     <Page title={t('changes.auditTitle')} intro={t('changes.auditLead')} back={back} help={{ cli: 'gatepost audit list', api: 'GET /api/v1/audit' }} actions={<Export query={query} />}>
       <Verify />
       <div className="toolbar">
-        <SearchField label={t('changes.filterText')} value={params.get('q') ?? ''} onValue={(q) => setParams({ q })} className="grow" />
+        <SearchField label={t('changes.filterText')} value={params.get('q') ?? ''} onValue={(q) => setParams({ q })} className="wide" />
         <TextField label={t('changes.filterBy')} value={params.get('by') ?? ''} onValue={(by) => setParams({ by })} />
         <TextField label={t('changes.filterWhat')} placeholder="policy.commit" value={params.get('what') ?? ''} onValue={(what) => setParams({ what })} />
         <TextField label={t('changes.filterSince')} type="date" value={params.get('since') ?? ''} onValue={(since) => setParams({ since })} />

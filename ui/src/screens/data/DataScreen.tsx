@@ -54,7 +54,7 @@ function Lists({ document, original, facts }: { document: PolicyDocument; origin
   return (
     <>
       <div className="toolbar">
-        <SearchField label={t('data.filter')} value={params.get('q') ?? ''} onValue={(q) => setParams({ q })} className="grow" />
+        <SearchField label={t('data.filter')} value={params.get('q') ?? ''} onValue={(q) => setParams({ q })} className="wide" />
       </div>
       {rows.length === 0 ? (
         <EmptyState icon="search" title={t('data.filteredNone')} />

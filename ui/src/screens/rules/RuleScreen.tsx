@@ -190,7 +190,7 @@ function General({ rule, document, change, problems, at, autoFocus }: Editing & 
           autoFocus={autoFocus}
         />
         <TextAreaField label={t('rules.note')} hint={t('rules.noteHint')} optional rows={2} value={rule.note ?? ''} onValue={(note) => change({ note: note === '' ? null : note }, 'note')} error={problemOf(problems, '/note')} />
-        <div className="row">
+        <div className="row row-top switches">
           <Switch label={t('rules.active')} checked={rule.active} onChecked={(active) => change({ active }, 'active')} />
           <Switch label={t('rules.shadow')} hint={t('rules.shadowHint')} checked={rule.shadow} onChecked={(shadow) => change({ shadow }, 'shadow')} />
         </div>

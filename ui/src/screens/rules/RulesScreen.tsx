@@ -95,7 +95,7 @@ function Rules({ document, facts, mayEdit }: { document: PolicyDocument; facts: 
         </Banner>
       )}
       <div className="toolbar">
-        <SearchField label={t('rules.filter')} placeholder={t('rules.filterHint')} value={query} onValue={(q) => setParams({ q })} className="grow" />
+        <SearchField label={t('rules.filter')} placeholder={t('rules.filterHint')} value={query} onValue={(q) => setParams({ q })} className="wide" />
         <SelectField
           label={t('rules.filterState')}
           hideLabel

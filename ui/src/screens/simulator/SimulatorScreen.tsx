@@ -135,7 +135,12 @@ function recipientError(errors: readonly { pointer: string; detail: string; reme
 function Share({ inputs }: { inputs: Inputs }) {
   const link = toSearch(inputs)
   if (link === null) return <span className="muted small">{t('simulator.shareLarge')}</span>
-  return <CopyButton what={t('simulator.share')} text={`${location.origin}/simulator${link === '' ? '' : `?${link}`}`} />
+  return (
+    <span className="row muted small">
+      {t('simulator.share')}
+      <CopyButton what={t('simulator.share')} text={`${location.origin}/simulator${link === '' ? '' : `?${link}`}`} />
+    </span>
+  )
 }
 
 function MessageFields({ inputs, change, error }: { inputs: Inputs; change: (part: Partial<Inputs>) => void; error: string | null }) {

@@ -66,7 +66,7 @@ function RecipientView({ trace, all }: { trace: RecipientTrace; all: boolean }) 
         <h3>{t('simulator.steps', { n: trace.steps.length })}</h3>
         <ol className="trace-steps plain">
           {steps.map((step, index) => (
-            <StepView key={index} step={step} ends={step === ending && trace.final_action !== 'none'} final={trace.final_action} />
+            <StepView key={index} step={step} ends={step === ending} final={trace.final_action} />
           ))}
         </ol>
       </div>

@@ -51,7 +51,9 @@ export function shown(value: unknown, nothing: string): string {
   return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
-/** The last rule that matched: the one that ended the walk, where one did. */
+/** The rule that ended the walk; null where none did, or where a Condition could not be told. */
 export function endingStep(trace: RecipientTrace): StepTrace | null {
-  return trace.steps.at(-1)?.matched === true ? (trace.steps.at(-1) ?? null) : null
+  const unended = trace.warnings.some((warning) => warning.startsWith('no-final-action') || warning.startsWith('undecided'))
+  const last = trace.steps.at(-1)
+  return !unended && last?.matched === true ? last : null
 }
