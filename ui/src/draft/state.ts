@@ -15,12 +15,20 @@ import type { Check } from './problems'
 import { createDraftStore, isChanged, type Draft, type Keep } from './store'
 import type { PolicyDocument } from './types'
 
+/** How often a rule matched. */
+export interface Hits {
+  total: number
+  last_24h: number
+  last_at: string | null
+}
+
 /** What the gateway knows of a rule beside its words. */
 export interface RuleFacts {
   id: string
   name: string
   system: string | null
-  hits: { total: number; last_24h: number; last_at: string | null } | null
+  /** How often it matched; as a shadow rule it is counted apart. */
+  hits: (Hits & { shadow?: Hits }) | null
 }
 
 /** What the gateway knows of a set beside its words. */

@@ -90,6 +90,7 @@ export const DATA_KINDS: readonly DataKind[] = ['domains', 'text', 'regex', 'net
 export interface RuleData {
   key: string
   name: string
+  note?: string | null
   kind: DataKind
   values: string | string[]
 }

@@ -29,7 +29,6 @@ const draft: Record<keyof typeof en, Message> = {
   reviewFindings: 'Hinweise',
   reviewFindingsText: 'Was unklug, aber erlaubt ist. Der Entwurf kann damit veröffentlicht werden.',
   noFindings: 'Die Prüfung findet nichts.',
-  fix: 'Abhilfe: {fix}',
   added: '{what} kommt hinzu',
   addedAt: '{what} kommt an Position {position} hinzu',
   removed: '{what} entfällt',
@@ -68,8 +67,6 @@ const draft: Record<keyof typeof en, Message> = {
   theirs: 'Die andere Fassung',
   takenOut: 'entfernt',
   orderConflict: 'Beide haben dieselben Regeln verschoben.',
-  readOnly: 'Sie können ansehen, aber nicht ändern: Ihre Rolle, {role}, umfasst das Bearbeiten der Richtlinie nicht.',
-  loadFailed: 'Die Richtlinie konnte nicht gelesen werden',
   checkFailed: 'Der Entwurf konnte nicht geprüft werden: {why}',
 }
 

@@ -26,7 +26,6 @@ const draft = {
   reviewFindings: 'Findings',
   reviewFindingsText: 'What is unwise but allowed. The draft can be published with it.',
   noFindings: 'Lint finds nothing.',
-  fix: 'What to do: {fix}',
   added: '{what} is added',
   addedAt: '{what} is added at position {position}',
   removed: '{what} is removed',
@@ -65,8 +64,6 @@ const draft = {
   theirs: 'Theirs',
   takenOut: 'taken out',
   orderConflict: 'You both moved the same rules.',
-  readOnly: 'You can look, and not change: your role, {role}, does not include editing the policy.',
-  loadFailed: 'The policy could not be read',
   checkFailed: 'The draft could not be checked: {why}',
 }
 

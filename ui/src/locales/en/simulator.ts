@@ -9,7 +9,6 @@ const simulator = {
   subject: 'Subject',
   headers: 'More headers, one a line',
   headersHint: 'Name: value',
-  message: 'Message',
   messageWay: 'The message',
   wayForm: 'Write it',
   wayFile: 'A whole message (.eml)',
@@ -30,7 +29,6 @@ const simulator = {
   againstLive: 'What holds now',
   againstDraft: 'My draft',
   run: 'Simulate',
-  running: 'Simulating …',
   share: 'Link to these inputs',
   shareLarge: 'The message is too large to fit into a link.',
   result: 'Result',
@@ -40,7 +38,6 @@ const simulator = {
   resultLive: 'Judged by what holds now.',
 
   // the trace
-  recipient: 'Recipient',
   steps: { one: '{n} rule was tried', other: '{n} rules were tried' },
   matched: 'Matched',
   notMatched: 'Did not match',
@@ -56,7 +53,6 @@ const simulator = {
   always: 'No Conditions: it applies to every recipient.',
   did: 'Did',
   didNothing: 'changed nothing',
-  shadowRule: 'Shadow',
   endsWalk: 'Ends the walk',
   headersAfter: 'Headers after the walk',
   noHeaders: 'none',

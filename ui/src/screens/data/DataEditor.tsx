@@ -138,6 +138,13 @@ function Editor({ set, isNew, document, back }: { set: RuleData; isNew: boolean;
             error={nameError}
             autoFocus={isNew}
           />
+          <TextField
+            label={t('rules.note')}
+            hint={t('rules.noteHint')}
+            optional
+            value={set.note ?? ''}
+            onValue={(note) => put(set, { note: note === '' ? null : note }, t('data.did_edit', { name: set.name }), 'note')}
+          />
           <SelectField
             label={t('data.kind')}
             hint={users.length > 0 ? t('data.kindLocked') : t(`data.kindHint_${set.kind}`)}

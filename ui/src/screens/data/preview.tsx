@@ -14,6 +14,8 @@ export interface Preview {
   duplicates: { line: number; first_line: number; value: string }[]
   errors: { line: number; problem: string; remedy: string | null }[]
   warnings: { line: number; text: string }[]
+  /** How many of each are not named: the gateway names the first thousand. */
+  more?: { entries?: number; duplicates?: number; errors?: number; warnings?: number }
 }
 
 export interface PreviewState {
@@ -58,24 +60,30 @@ function lineProblems(preview: Preview | null): LineProblem[] {
 
 const SHOWN = 100
 
+/** How many there are, named or not. */
+function total(preview: Preview, what: 'duplicates' | 'errors' | 'warnings'): number {
+  return preview[what].length + (preview.more?.[what] ?? 0)
+}
+
 /** How many values count, and which are read differently than they are written. */
 export function PreviewSummary({ preview: state, empty }: { preview: PreviewState; empty: boolean }) {
   const { preview, busy, error } = state
   if (error !== null) return <Banner tone="bad">{t('data.previewFailed', { why: problemText(error) })}</Banner>
   if (preview === null) return <p className="muted small">{t('data.previewWaiting')}</p>
   const other = preview.entries.filter((entry) => entry.normalized !== entry.text.trim())
+  const others = other.length + (preview.more?.entries ?? 0)
   return (
     <div className="stack stack-sm" aria-busy={busy}>
       <p role="status" className="row">
         <span className="strong nums">{t('data.previewCount', { n: preview.count })}</span>
-        {preview.errors.length > 0 && <Count bad text={t('data.errors', { n: preview.errors.length })} />}
-        {preview.duplicates.length > 0 && <Count text={t('data.duplicates', { n: preview.duplicates.length })} />}
-        {preview.warnings.length > 0 && <Count text={t('data.warnings', { n: preview.warnings.length })} />}
+        {total(preview, 'errors') > 0 && <Count bad text={t('data.errors', { n: total(preview, 'errors') })} />}
+        {total(preview, 'duplicates') > 0 && <Count text={t('data.duplicates', { n: total(preview, 'duplicates') })} />}
+        {total(preview, 'warnings') > 0 && <Count text={t('data.warnings', { n: total(preview, 'warnings') })} />}
       </p>
       {empty && <p className="muted small">{t('data.previewEmpty')}</p>}
       {other.length > 0 && (
         <details>
-          <summary>{t('data.normalized', { n: other.length })}</summary>
+          <summary>{t('data.normalized', { n: others })}</summary>
           <ul className="plain small preview-list">
             {other.slice(0, SHOWN).map((entry) => (
               <li key={entry.line} className="break">
@@ -83,7 +91,7 @@ export function PreviewSummary({ preview: state, empty }: { preview: PreviewStat
                 {t('data.readAs', { text: entry.text, normalized: entry.normalized })}
               </li>
             ))}
-            {other.length > SHOWN && <li className="muted">{t('data.andMore', { n: other.length - SHOWN })}</li>}
+            {others > SHOWN && <li className="muted">{t('data.andMore', { n: others - SHOWN })}</li>}
           </ul>
         </details>
       )}

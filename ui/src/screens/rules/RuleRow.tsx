@@ -78,7 +78,7 @@ export const RuleRow = memo(function RuleRow(props: RowProps) {
         <RuleText {...props} name={name} />
         <div className="rule-side">
           <Chip tone={finalTone(finalOf(rule))}>{word('final', finalOf(rule))}</Chip>
-          <Hits facts={props.facts} />
+          <HitCount facts={props.facts} shadow={!isSystem(rule) && rule.shadow} />
         </div>
         <div className="rule-switches">
           <Switch label={<SwitchLabel short={t('rules.active')} full={t('rules.activeFor', { name })} />} checked={rule.active} disabled={!mayEdit} onChecked={(on) => calls.toggle(rule, 'active', on)} />
@@ -216,18 +216,26 @@ export function Badges({ findings }: { findings: readonly Finding[] }) {
   })
 }
 
-function Hits({ facts }: { facts: RuleFacts | undefined }) {
+/** How often a rule matched; of a shadow rule, how often it would have acted. */
+function HitCount({ facts, shadow }: { facts: RuleFacts | undefined; shadow: boolean }) {
   if (facts === undefined) return <span className="small muted">{t('rules.hitsNew')}</span>
   if (facts.hits === null || facts.hits === undefined) return null
-  if (facts.hits.total === 0) return <span className="small muted">{t('rules.hitsNone')}</span>
+  const hits = shadow && facts.hits.shadow !== undefined ? facts.hits.shadow : facts.hits
+  if (hits.total === 0) return <span className="small muted">{t('rules.hitsNone')}</span>
   return (
     <span className="small muted nums">
-      {t('rules.hits', { n: facts.hits.last_24h })}
-      <br />
-      {t('rules.hitsTotal', { n: facts.hits.total })}
-      {facts.hits.last_at !== null && (
+      {shadow && (
         <>
-          , <Time at={facts.hits.last_at} ago />
+          {t('rules.hitsShadow')}
+          <br />
+        </>
+      )}
+      {t('rules.hits', { n: hits.last_24h })}
+      <br />
+      {t('rules.hitsTotal', { n: hits.total })}
+      {hits.last_at !== null && (
+        <>
+          , <Time at={hits.last_at} ago />
         </>
       )}
     </span>
