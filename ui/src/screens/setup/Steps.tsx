@@ -2,9 +2,11 @@
 
 import { useEffect, useState, type FormEvent } from 'react'
 import { Banner, Button, Chip, ErrorBanner, Facts, LinesField, Loaded, TextField, type LineProblem } from '../../design'
+import { FINAL_ACTIONS } from '../../draft/types'
 import { api, call, ProblemError } from '../../lib/api'
 import { T, t } from '../../lib/i18n'
 import { invalidate, useAction, useQuery } from '../../lib/query'
+import { levelName } from '../routes/levels'
 import { entries, withAnswers, type Answers, type WirePolicy } from './plan'
 
 export function HostStep({ hostname, onNext }: { hostname: string; onNext: () => void }) {
@@ -157,6 +159,12 @@ export function TestStep({ domain, onBack, onDone }: { domain: string; onBack: (
   )
 }
 
+/** A Final Action as people call it; one that this console does not know stays as it is written. */
+function finalName(final: string): string {
+  const known = FINAL_ACTIONS.find((name) => name === final)
+  return known === undefined ? final : t(`rules.final_${known}`)
+}
+
 function Verdict({ trace }: { trace: Trace }) {
   return (
     <div role="status" className="stack">
@@ -167,8 +175,8 @@ function Verdict({ trace }: { trace: Trace }) {
             rows={[
               [t('setup.direction'), to.direction === 'inbound' ? 'Inbound' : 'Outbound'],
               [t('setup.matched'), to.steps.filter((step) => step.matched).map((step) => step.rule).join(' → ') || t('common.none')],
-              [t('setup.finalAction'), <Chip key="f" tone={to.final_action === 'deliver' ? 'ok' : 'warn'} icon={to.final_action === 'deliver' ? 'ok' : 'warning'}>{to.final_action}</Chip>],
-              [t('setup.level'), to.tls?.level ?? '–'],
+              [t('setup.finalAction'), <Chip key="f" tone={to.final_action === 'deliver' ? 'ok' : 'warn'} icon={to.final_action === 'deliver' ? 'ok' : 'warning'}>{finalName(to.final_action)}</Chip>],
+              [t('setup.level'), to.tls?.level == null ? '–' : levelName(to.tls.level)],
             ]}
           />
           {to.warnings.map((warning) => (
