@@ -38,7 +38,6 @@ const quarantine: Record<keyof typeof en, Message> = {
   attachmentName: 'Name',
   attachmentType: 'Typ',
   noName: '(kein Name)',
-  forSelected: 'Aktionen für die Auswahl',
 }
 
 export default quarantine

@@ -23,7 +23,6 @@ const reports: Record<keyof typeof en, Message> = {
   last: 'Zuletzt',
   domains: 'Nach Domain',
   empty: 'In diesem Zeitraum wurde nichts zugestellt, und nichts wartete auf TLS.',
-  totals: 'Alle',
   tileShare: 'Unter TLS',
   tileVerified: 'Geprüft',
   tileClear: 'Im Klartext',

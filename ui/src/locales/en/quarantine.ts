@@ -36,7 +36,6 @@ const quarantine = {
   attachmentName: 'Name',
   attachmentType: 'Type',
   noName: '(no name)',
-  forSelected: 'Actions for what is selected',
 }
 
 export default quarantine

@@ -21,7 +21,6 @@ const reports = {
   last: 'Last',
   domains: 'By domain',
   empty: 'Nothing was delivered in this period, and nothing waited for TLS.',
-  totals: 'All',
   tileShare: 'Under TLS',
   tileVerified: 'Verified',
   tileClear: 'In clear text',
