@@ -7,6 +7,7 @@
  */
 
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react'
+import { present } from '../lib/activity'
 import { api, call, ProblemError } from '../lib/api'
 import { readAgain, type PageOf } from '../lib/paging'
 import { invalidate } from '../lib/query'
@@ -180,7 +181,7 @@ export function useDraft(): { draft: Draft | null; error: ProblemError | null; r
   useEffect(() => {
     void loadPolicy()
     const tick = (): void => {
-      if (!document.hidden) void loadPolicy()
+      if (present()) void loadPolicy()
     }
     const interval = setInterval(tick, REFRESH)
     document.addEventListener('visibilitychange', tick)

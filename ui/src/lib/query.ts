@@ -3,6 +3,7 @@
 // what the component asks now is dropped.
 
 import { useCallback, useEffect, useRef, useState } from 'react'
+import { onReturn, present } from './activity'
 import { address, call, ProblemError, type Answer, type CallOptions, type QueryValue } from './api'
 import { append, pageSize, readAgain, type PageOf, type Pages } from './paging'
 
@@ -27,17 +28,19 @@ function useInvalidation(path: string | null, reload: () => void): void {
   }, [path, reload])
 }
 
-/** Calls back every so many seconds while the page is seen, and when it comes back into view. */
+/** Calls back every so many seconds while the reader is there and sees the page, and when they come back to it. */
 function useRefresh(seconds: number | undefined, reload: () => void): void {
   useEffect(() => {
     if (seconds === undefined) return undefined
     const tick = () => {
-      if (!document.hidden) reload()
+      if (present()) reload()
     }
     const timer = setInterval(tick, seconds * 1000)
+    const returned = onReturn(reload)
     document.addEventListener('visibilitychange', tick)
     return () => {
       clearInterval(timer)
+      returned()
       document.removeEventListener('visibilitychange', tick)
     }
   }, [seconds, reload])
@@ -59,6 +62,8 @@ export interface Query<T> {
   /** The last answer; undefined before the first. It stays while a newer one is fetched. */
   data: T | undefined
   etag: string | null
+  /** When the last answer came; null before the first. */
+  at: string | null
   /** Why the last reading failed; null where it did not. */
   error: ProblemError | null
   /** True until the first answer or error for this path. */
@@ -72,6 +77,7 @@ interface Held<T> {
   url: string | null
   data: T | undefined
   etag: string | null
+  at: string | null
   error: ProblemError | null
   done: boolean
 }
@@ -79,7 +85,7 @@ interface Held<T> {
 /** Reads a path, again whenever it or its parameters change. A path null reads nothing. */
 export function useQuery<T>(path: string | null, options: QueryOptions = {}): Query<T> {
   const url = path === null ? null : address(path, options.query)
-  const [held, setHeld] = useState<Held<T>>({ url, data: undefined, etag: null, error: null, done: false })
+  const [held, setHeld] = useState<Held<T>>({ url, data: undefined, etag: null, at: null, error: null, done: false })
   const [round, setRound] = useState(0)
   const reload = useCallback(() => setRound((n) => n + 1), [])
   const latest = useRef(options)
@@ -90,10 +96,10 @@ export function useQuery<T>(path: string | null, options: QueryOptions = {}): Qu
     const abort = new AbortController()
     const { query, accept } = latest.current
     call<T>('GET', path, { query, accept, signal: abort.signal }).then(
-      (answer) => setHeld({ url, data: answer.data, etag: answer.etag, error: null, done: true }),
+      (answer) => setHeld({ url, data: answer.data, etag: answer.etag, at: new Date().toISOString(), error: null, done: true }),
       (error: unknown) => {
         if (aborted(error)) return
-        setHeld((old) => ({ url, data: old.url === url ? old.data : undefined, etag: old.url === url ? old.etag : null, error: asProblem(error), done: true }))
+        setHeld((old) => ({ ...(old.url === url ? old : { data: undefined, etag: null, at: null }), url, error: asProblem(error), done: true }))
       },
     )
     return () => abort.abort()
@@ -101,11 +107,12 @@ export function useQuery<T>(path: string | null, options: QueryOptions = {}): Qu
 
   useRefresh(path === null ? undefined : options.refresh, reload)
   useInvalidation(path, reload)
-  const set = useCallback((data: T, etag: string | null = null) => setHeld({ url, data, etag, error: null, done: true }), [url])
+  const set = useCallback((data: T, etag: string | null = null) => setHeld({ url, data, etag, at: new Date().toISOString(), error: null, done: true }), [url])
   const current = held.url === url
   return {
     data: current ? held.data : undefined,
     etag: current ? held.etag : null,
+    at: current ? held.at : null,
     error: current ? held.error : null,
     loading: path !== null && !(current && held.done),
     reload,

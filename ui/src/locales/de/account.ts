@@ -28,7 +28,7 @@ const account: Record<keyof typeof en, Message> = {
   factorRemoveText: 'Danach öffnet Ihr Passwort allein Ihr Konto.',
   factorRemoved: 'Der zweite Faktor ist ausgeschaltet.',
   scan: 'Scannen Sie dies mit einer Authenticator-App oder tippen Sie den Schlüssel dort ein. Geben Sie dann den angezeigten Code ein.',
-  qr: 'QR-Code für Ihre Authenticator-App',
+  qr: 'Der Schlüssel als Bild für Ihre Authenticator-App',
   secret: 'Schlüssel',
   codeHint: 'Sechs Ziffern.',
   codes: 'Wiederherstellungscodes',

@@ -3,6 +3,7 @@ import type { Message } from '../../lib/i18n'
 
 const overview: Record<keyof typeof en, Message> = {
   title: 'Übersicht',
+  asOf: 'Stand: {time}.',
   help: 'Der Zustand des Gateways jetzt und in den letzten 24 Stunden. Die Seite aktualisiert sich selbst.',
   accepting: 'Nimmt Mail an',
   acceptingNote: 'Bereit',

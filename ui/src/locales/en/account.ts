@@ -26,7 +26,7 @@ const account = {
   factorRemoveText: 'Your password alone will then open your account.',
   factorRemoved: 'The second factor is switched off.',
   scan: 'Scan this with an authenticator app, or type the key into it. Then enter the code it shows.',
-  qr: 'QR code for your authenticator app',
+  qr: 'The key as a picture for your authenticator app',
   secret: 'Key',
   codeHint: 'Six digits.',
   codes: 'Recovery codes',

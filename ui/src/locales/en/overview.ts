@@ -1,6 +1,7 @@
 // Overview.
 const overview = {
   title: 'Overview',
+  asOf: 'As of {time}.',
   help: 'The state of the gateway now and over the last 24 hours. It refreshes itself.',
   accepting: 'Accepting mail',
   acceptingNote: 'Ready',

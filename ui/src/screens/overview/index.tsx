@@ -31,7 +31,7 @@ interface Overview {
 export default function OverviewScreen() {
   const query = useQuery<Overview>('/overview', { refresh: 15 })
   return (
-    <Page title={t('overview.title')} help={{ text: <p>{t('overview.help')}</p>, cli: 'gatepost check && gatepost queue list', api: 'GET /api/v1/overview' }}>
+    <Page title={t('overview.title')} intro={query.at === null ? undefined : <T id="overview.asOf" values={{ time: <Time at={query.at} /> }} />} help={{ text: <p>{t('overview.help')}</p>, cli: 'gatepost check && gatepost queue list', api: 'GET /api/v1/overview' }}>
       <Loaded query={query} lines={12}>
         {(overview) => (
           <>
