@@ -78,6 +78,8 @@ const queue: Record<keyof typeof en, Message> = {
   done_bounce: { one: '{n} Empfänger wurde zurückgegeben.', other: '{n} Empfänger wurden zurückgegeben.' },
   done_delete: { one: '{n} Empfänger wurde gelöscht.', other: '{n} Empfänger wurden gelöscht.' },
   done_reevaluate: { one: '{n} Empfänger wurde neu bewertet.', other: '{n} Empfänger wurden neu bewertet.' },
+  later: { one: '{n} wird gerade gesendet: es gilt, wenn der Versuch endet.', other: '{n} werden gerade gesendet: es gilt, wenn der Versuch endet.' },
+  refused: { one: '{n} ging nicht: {why}', other: '{n} gingen nicht. Der erste: {why}' },
   tooMany: 'Von Hand höchstens {max} auswählen; für mehr den Filter eingrenzen und auf alle Passenden anwenden.',
 }
 

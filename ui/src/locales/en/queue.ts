@@ -76,6 +76,8 @@ const queue = {
   done_bounce: { one: '{n} recipient was returned.', other: '{n} recipients were returned.' },
   done_delete: { one: '{n} recipient was deleted.', other: '{n} recipients were deleted.' },
   done_reevaluate: { one: '{n} recipient was judged anew.', other: '{n} recipients were judged anew.' },
+  later: { one: '{n} is being sent: it takes effect when that attempt ends.', other: '{n} are being sent: it takes effect when that attempt ends.' },
+  refused: { one: '{n} could not be done: {why}', other: '{n} could not be done. The first: {why}' },
   tooMany: 'Select at most {max} by hand; for more, narrow the filter and act on all that match.',
 }
 

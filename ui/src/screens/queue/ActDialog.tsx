@@ -26,6 +26,22 @@ const verbs: readonly { verb: Verb; icon: IconName; danger: boolean }[] = [
   { verb: 'delete', icon: 'trash', danger: true },
 ]
 
+/** What an act did. */
+interface Acted {
+  done: string[]
+  /** Entries that are being sent: it takes effect when that attempt ends. */
+  sending: string[]
+  refused: { id: string; why: string }[]
+}
+
+/** Says what was done, what is done later and what could not be. */
+function tell(verb: Verb, { done, sending, refused }: Acted): void {
+  const first = refused[0]
+  if (done.length > 0) toast(t(`queue.done_${verb}`, { n: done.length }))
+  if (sending.length > 0) toast(t('queue.later', { n: sending.length }), 'info')
+  if (first !== undefined) toast(t('queue.refused', { n: refused.length, why: first.why }), 'bad')
+}
+
 /** So many can be chosen by hand: each is named in the filter. */
 export const byHand = 500
 
@@ -68,8 +84,9 @@ export function ActDialog({ act, onClose, onDone }: { act: Act | null; onClose: 
     if (act === null) return
     if (error !== null) throw error
     if (count === null) throw new ProblemError(0, { title: t('queue.counting') })
+    let acted: Acted
     try {
-      await api.post('/queue/actions', { filter: act.filter, action: act.verb, count, reason })
+      acted = await api.post<Acted>('/queue/actions', { filter: act.filter, action: act.verb, count, reason })
     } catch (problem) {
       if (problem instanceof ProblemError && problem.status === 409 && typeof problem.body.count === 'number') {
         setCount(problem.body.count)
@@ -80,7 +97,7 @@ export function ActDialog({ act, onClose, onDone }: { act: Act | null; onClose: 
       invalidate('/queue')
       invalidate('/overview')
     }
-    toast(t(`queue.done_${act.verb}`, { n: count }))
+    tell(act.verb, acted)
     onDone()
   }
 
