@@ -150,7 +150,7 @@ function Choose({ draft, theirs, conflicts: first, onClose, onTake }: ChooseProp
                   />
                   <span className="strong">{t(`draft.${side}`)}</span>
                 </span>
-                <SideText value={conflict[side]} order={conflict.kind === 'order'} />
+                <SideText value={conflict[side]} other={conflict[side === 'mine' ? 'theirs' : 'mine']} order={conflict.kind === 'order'} />
               </label>
             ))}
           </div>
@@ -163,7 +163,7 @@ function Choose({ draft, theirs, conflicts: first, onClose, onTake }: ChooseProp
   )
 }
 
-function SideText({ value, order }: { value: unknown; order: boolean }) {
+function SideText({ value, other, order }: { value: unknown; other: unknown; order: boolean }) {
   if (value === null || value === undefined) return <span className="muted">{t('draft.takenOut')}</span>
   if (order && Array.isArray(value)) {
     return (
@@ -176,7 +176,7 @@ function SideText({ value, order }: { value: unknown; order: boolean }) {
       </ol>
     )
   }
-  return <EntryText value={withoutKey(value)} />
+  return <EntryText value={withoutKey(value)} other={other} />
 }
 
 function withoutKey(value: unknown): unknown {

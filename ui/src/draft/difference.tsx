@@ -74,17 +74,21 @@ export function ChangeList({ changes }: { changes: readonly DiffChange[] }) {
   )
 }
 
-/** An entry by its fields, in people's words. */
-export function EntryText({ value }: { value: unknown }) {
+/** An entry by its fields, in people's words. Fields that another entry has differently are marked. */
+export function EntryText({ value, other }: { value: unknown; other?: unknown }) {
   if (!isFields(value)) return <pre className="small">{JSON.stringify(value, null, 2)}</pre>
+  const differs = (name: string): boolean => isFields(other) && !same(value[name], other[name])
   return (
     <dl className="small diff-entry">
       {Object.entries(value).map(([name, field]) => {
         const lines = fieldLines(name, field)
         return lines.length === 0 ? null : (
           <div key={name}>
-            <dt className="muted">{fieldName(name)}</dt>
-            <dd className="break">
+            <dt className="muted">
+              {fieldName(name)}
+              {differs(name) && ` (${t('draft.differs')})`}
+            </dt>
+            <dd className="break" data-differs={differs(name) || undefined}>
               {lines.slice(0, LINES_SHOWN).map((line, index) => (
                 <div key={index}>{line}</div>
               ))}

@@ -65,6 +65,7 @@ const draft: Record<keyof typeof en, Message> = {
   rebaseOpen: { one: '{n} Auswahl ist noch offen.', other: '{n} Auswahlen sind noch offen.' },
   mine: 'Meine Fassung',
   theirs: 'Die andere Fassung',
+  differs: 'verschieden',
   takenOut: 'entfernt',
   orderConflict: 'Beide haben dieselben Regeln verschoben.',
   checkFailed: 'Der Entwurf konnte nicht geprüft werden: {why}',

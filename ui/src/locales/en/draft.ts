@@ -62,6 +62,7 @@ const draft = {
   rebaseOpen: { one: '{n} choice is still open.', other: '{n} choices are still open.' },
   mine: 'Mine',
   theirs: 'Theirs',
+  differs: 'differs',
   takenOut: 'taken out',
   orderConflict: 'You both moved the same rules.',
   checkFailed: 'The draft could not be checked: {why}',

@@ -6,6 +6,7 @@ import { Banner, Icon, problemText, type LineProblem } from '../../design'
 import type { DataKind } from '../../draft/types'
 import { api } from '../../lib/api'
 import { t } from '../../lib/i18n'
+import './data.css'
 
 /** The answer of `POST /rule-data/preview`. */
 export interface Preview {
