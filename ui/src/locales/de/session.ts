@@ -24,8 +24,6 @@ const session: Record<keyof typeof en, Message> = {
   expiredTitle: 'Ihre Sitzung ist beendet',
   expiredText: 'Melden Sie sich erneut an. Was Sie eingegeben haben, ist noch da.',
   leave: 'Verlassen und Ungespeichertes verlieren',
-  other: 'Sie sind jetzt als {name} angemeldet. Die Seite wurde neu geladen.',
-  forgot: 'Ein Administrator kann ein neues Passwort setzen: {command}',
   setupNeeded: 'Dieses Gateway hat noch keinen Eigentümer. Öffnen Sie den Einmal-Link, den es beim Start ausgegeben hat.',
 }
 

@@ -22,8 +22,6 @@ const session = {
   expiredTitle: 'Your session has ended',
   expiredText: 'Sign in again to go on. What you typed is still here.',
   leave: 'Leave, and lose what is not saved',
-  other: 'You are now signed in as {name}. The page was loaded anew.',
-  forgot: 'An administrator can set a new password: {command}',
   setupNeeded: 'This gateway has no owner yet. Open the one-time link that it printed when it started.',
 }
 
