@@ -5,6 +5,7 @@
 
 import { Chip, type ChipTone } from '../design'
 import { t, type Key } from '../lib/i18n'
+import { Inert } from '../screens/mail/Inert'
 import { actionText, conditionText, word } from '../screens/rules/words'
 import { same } from './document'
 import type { Action, Condition } from './types'
@@ -65,7 +66,9 @@ export function ChangeList({ changes }: { changes: readonly DiffChange[] }) {
         <li key={index} className="diff-change">
           <Chip tone={TONES[change.change]}>{SIGNS[change.change]}</Chip>
           <div className="stack stack-sm">
-            <span className="break">{sentence(change)}</span>
+            <span className="break">
+              <Inert text={sentence(change)} />
+            </span>
             {change.change === 'changed' && <FieldChanges before={change.before} after={change.after} />}
           </div>
         </li>
@@ -90,7 +93,9 @@ export function EntryText({ value, other }: { value: unknown; other?: unknown })
             </dt>
             <dd className="break" data-differs={differs(name) || undefined}>
               {lines.slice(0, LINES_SHOWN).map((line, index) => (
-                <div key={index}>{line}</div>
+                <div key={index}>
+                  <Inert text={line} />
+                </div>
               ))}
               {lines.length > LINES_SHOWN && <div className="muted">{t('data.andMore', { n: lines.length - LINES_SHOWN })}</div>}
             </dd>
@@ -141,7 +146,7 @@ function DiffLines({ sign, lines, word: said }: { sign: '-' | '+'; lines: readon
         <div key={index} className={sign === '+' ? 'diff-come' : 'diff-gone'}>
           <span aria-hidden="true">{sign === '+' ? '+ ' : '− '}</span>
           <span className="hidden-text">{said}: </span>
-          {line}
+          <Inert text={line} />
         </div>
       ))}
       {lines.length > LINES_SHOWN && <div className="muted">{t('data.andMore', { n: lines.length - LINES_SHOWN })}</div>}
@@ -186,7 +191,7 @@ export function DiffText({ text }: { text: string }) {
     <pre className="diff-text" tabIndex={0} aria-label={t('draft.asText')}>
       {text.replace(/\n$/, '').split('\n').map((line, index) => (
         <span key={index} className={lineClass(line)}>
-          {line === '' ? ' ' : line}
+          {line === '' ? ' ' : <Inert text={line.replaceAll('\t', '    ')} />}
           {'\n'}
         </span>
       ))}

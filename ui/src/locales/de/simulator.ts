@@ -59,7 +59,6 @@ const simulator: Record<keyof typeof en, Message> = {
   headersAfter: 'Kopfzeilen nach dem Durchlauf',
   noHeaders: 'keine',
   tls: 'TLS',
-  tlsLevel: 'Stufe {level}',
   decidedRule: 'durch die Regel {name}',
   decidedHeader: 'durch die Kopfzeile {name}',
   decidedPolicy: 'durch die TLS-Richtlinie für {name}',

@@ -57,7 +57,6 @@ const simulator = {
   headersAfter: 'Headers after the walk',
   noHeaders: 'none',
   tls: 'TLS',
-  tlsLevel: 'Level {level}',
   decidedRule: 'by the rule {name}',
   decidedHeader: 'by the header {name}',
   decidedPolicy: 'by the TLS policy for {name}',

@@ -11,6 +11,7 @@ import { t, type Key } from '../../lib/i18n'
 import type { PageOf } from '../../lib/paging'
 import { useAction, usePaged } from '../../lib/query'
 import { useSearch } from '../../lib/router'
+import { Inert } from '../mail/Inert'
 import { Reason } from './ChangesScreen'
 import { save } from './RevisionScreen'
 
@@ -95,7 +96,7 @@ function Log({ back }: { back: { to: string; label: string } }) {
               { key: 'at', head: t('changes.at'), cell: (row) => <Time at={row.at} /> },
               { key: 'by', head: t('changes.who'), cell: (row) => <Who entry={row} /> },
               { key: 'what', head: t('changes.what'), names: true, cell: (row) => <code>{row.what}</code> },
-              { key: 'target', head: t('changes.target'), cell: (row) => <span className="break">{row.target ?? (row.revision === null ? '' : t('changes.revisionN', { n: String(row.revision) }))}</span> },
+              { key: 'target', head: t('changes.target'), cell: (row) => <span className="break">{row.target !== null ? <Inert text={row.target} /> : (row.revision === null ? '' : t('changes.revisionN', { n: String(row.revision) }))}</span> },
               { key: 'reason', head: t('changes.reason'), cell: (row) => <Reason text={row.reason} /> },
               { key: 'do', head: t('common.details'), hideHead: true, fit: true, cell: (row) => <Button small kind="quiet" icon="eye" label={t('changes.details', { n: String(row.seq) })} onClick={() => setShown(row)} /> },
             ]}
@@ -117,7 +118,7 @@ function viaText(via: string): string {
 function Who({ entry }: { entry: AuditEntry }) {
   return (
     <span className="break">
-      {entry.by}
+      <Inert text={entry.by} />
       <br />
       <span className="muted small">
         {viaText(entry.via)}
@@ -135,7 +136,7 @@ function Details({ entry, onClose }: { entry: AuditEntry; onClose: () => void })
           [t('changes.at'), <Time key="at" at={entry.at} />],
           [t('changes.who'), <Who key="who" entry={entry} />],
           [t('changes.what'), <code key="what">{entry.what}</code>],
-          [t('changes.target'), entry.target ?? '–'],
+          [t('changes.target'), <Inert key="target" text={entry.target ?? '–'} />],
           [t('changes.reason'), <Reason key="reason" text={entry.reason} />],
           [t('changes.revision'), entry.revision === null ? '–' : String(entry.revision)],
           [t('changes.hash'), <code key="hash">{entry.hash}</code>],

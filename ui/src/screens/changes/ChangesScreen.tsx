@@ -8,6 +8,7 @@ import { Time } from '../../lib/format'
 import { t } from '../../lib/i18n'
 import { usePaged } from '../../lib/query'
 import { Link, navigate, useSearch } from '../../lib/router'
+import { Inert } from '../mail/Inert'
 import { DifferenceView } from './DifferenceView'
 import { comparison, type Revision } from './revisions'
 import { Rollback } from './Rollback'
@@ -61,7 +62,7 @@ export default function ChangesScreen(_: ScreenProps) {
                   ),
                 },
                 { key: 'at', head: t('changes.at'), cell: (row) => <Time at={row.at} /> },
-                { key: 'by', head: t('changes.by'), cell: (row) => <span className="break">{row.by}</span> },
+                { key: 'by', head: t('changes.by'), cell: (row) => <span className="break"><Inert text={row.by} /></span> },
                 { key: 'reason', head: t('changes.reason'), cell: (row) => <Reason text={row.reason} /> },
                 { key: 'do', head: t('common.actions'), hideHead: true, fit: true, cell: (row) => <Menu label={t('common.actionsFor', { name: t('changes.revisionN', { n: String(row.revision) }) })} entries={entries(row.revision, current, mayEdit, setBack)} /> },
               ]}
@@ -83,7 +84,7 @@ function entries(revision: number, current: number, mayEdit: boolean, back: (rev
 }
 
 export function Reason({ text }: { text: string | null }) {
-  return text === null || text === '' ? <span className="muted">{t('changes.noReason')}</span> : <span className="break">{text}</span>
+  return text === null || text === '' ? <span className="muted">{t('changes.noReason')}</span> : <span className="break"><Inert text={text} /></span>
 }
 
 function Compare({ newest }: { newest: number }) {

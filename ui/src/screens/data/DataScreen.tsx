@@ -10,6 +10,7 @@ import type { CustomRule, PolicyDocument, RuleData } from '../../draft/types'
 import { number } from '../../lib/format'
 import { t } from '../../lib/i18n'
 import { Link, useSearch } from '../../lib/router'
+import { Inert } from '../mail/Inert'
 import { roughCount } from './text'
 
 export default function DataScreen(_: ScreenProps) {
@@ -72,7 +73,7 @@ function Lists({ document, original, facts }: { document: PolicyDocument; origin
                 cell: (set) => (
                   <span className="row">
                     <Link to={`/rule-data/${encodeURIComponent(set.key)}`} className="break">
-                      {set.name === '' ? t('data.unnamed') : set.name}
+                      {set.name === '' ? t('data.unnamed') : <Inert text={set.name} />}
                     </Link>
                     {broken.has(set.key) && (
                       <Chip tone="bad" icon="error">
@@ -102,7 +103,7 @@ export function UsedBy({ rules, all = false }: { rules: readonly CustomRule[]; a
       {named.map((rule) => (
         <li key={rule.key}>
           <Link to={`/rules/${encodeURIComponent(rule.key)}`} className="break">
-            {rule.name}
+            <Inert text={rule.name} />
           </Link>
         </li>
       ))}

@@ -2,6 +2,7 @@
 
 import { t } from '../../lib/i18n'
 import { runs } from './unseen'
+import './mail.css'
 
 export function Inert({ text, lines = false }: { text: string; lines?: boolean }) {
   return (

@@ -9,6 +9,7 @@ import { isSystem, ruleName, type Rule } from '../../draft/types'
 import { Time } from '../../lib/format'
 import { t, type Key } from '../../lib/i18n'
 import { Link } from '../../lib/router'
+import { Inert } from '../mail/Inert'
 import { finalTone } from '../simulator/TraceView'
 import { actionText, conditionText, directionOf, word } from './words'
 
@@ -168,7 +169,7 @@ function RuleText({ rule, name, findings, problems }: RowProps & { name: string 
       <div className="rule-name">
         <DirectionIcon rule={rule} />
         <Link to={`/rules/${encodeURIComponent(rule.key)}`} className="break strong">
-          {name === '' ? t('rules.unnamed') : name}
+          {name === '' ? t('rules.unnamed') : <Inert text={name} />}
         </Link>
         {isSystem(rule) && <Chip icon="lock">{t('rules.system')}</Chip>}
         {!rule.active && <Chip>{t('rules.off')}</Chip>}
@@ -191,10 +192,14 @@ function RuleText({ rule, name, findings, problems }: RowProps & { name: string 
       ) : (
         <>
           <p className="rule-line small" title={rule.conditions.map(conditionText).join(` ${t('rules.and')} `)}>
-            {rule.conditions.length === 0 ? t('rules.noConditions') : rule.conditions.map(conditionText).join(` ${t('rules.and')} `)}
+            {rule.conditions.length === 0 ? t('rules.noConditions') : <Inert text={rule.conditions.map(conditionText).join(` ${t('rules.and')} `)} />}
           </p>
-          <p className="rule-line small muted">{rule.actions.length === 0 ? t('rules.noActions') : rule.actions.map(actionText).join('; ')}</p>
-          {rule.note && <p className="rule-line rule-note small muted">{rule.note}</p>}
+          <p className="rule-line small muted">{rule.actions.length === 0 ? t('rules.noActions') : <Inert text={rule.actions.map(actionText).join('; ')} />}</p>
+          {rule.note && (
+            <p className="rule-line rule-note small muted">
+              <Inert text={rule.note} />
+            </p>
+          )}
         </>
       )}
     </div>
@@ -248,7 +253,9 @@ export function RowGhost({ name, place, findings }: { name: string; place: numbe
     <div className="rule-ghost">
       <Icon name="grip" />
       <span className="nums">{place}</span>
-      <span className="strong break">{name}</span>
+      <span className="strong break">
+        <Inert text={name} />
+      </span>
       <Badges findings={findings} />
     </div>
   )

@@ -5,6 +5,8 @@
 import { useState } from 'react'
 import { Card, Checkbox, Chip, Facts, Icon, Banner, Table, type ChipTone } from '../../design'
 import { t, type Key } from '../../lib/i18n'
+import { LevelChip } from '../mail/chips'
+import { Inert } from '../mail/Inert'
 import { actionText, word } from '../rules/words'
 import { endingStep, shown, type ConditionTrace, type DecidedBy, type RecipientTrace, type StepTrace, type Trace } from './trace'
 import './simulator.css'
@@ -41,16 +43,14 @@ function RecipientView({ trace, all }: { trace: RecipientTrace; all: boolean }) 
         <div className="row">
           <Chip icon={trace.direction === 'inbound' ? 'inbound' : 'outbound'}>{word('direction', trace.direction)}</Chip>
           <FinalChip final={trace.final_action} />
-          <Chip tone={levelTone(trace.tls.level)} icon={levelTone(trace.tls.level) === 'ok' ? 'lock' : 'unlock'}>
-            {t('simulator.tlsLevel', { level: trace.tls.level })}
-          </Chip>
+          <LevelChip level={trace.tls.level} />
         </div>
         {trace.warnings.length > 0 && (
           <Banner tone="warn" title={t('simulator.warnings')}>
             <ul>
               {trace.warnings.map((warning, index) => (
                 <li key={index} className="break">
-                  {warning}
+                  <Inert text={warning} />
                 </li>
               ))}
             </ul>
@@ -59,7 +59,7 @@ function RecipientView({ trace, all }: { trace: RecipientTrace; all: boolean }) 
         <Facts
           rows={[
             [t('simulator.tls'), <TlsDecision key="tls" level={trace.tls.level} by={trace.tls.decided_by} />],
-            [t('rules.final'), ending === null ? word('final', trace.final_action) : `${word('final', trace.final_action)} (${ending.rule})`],
+            [t('rules.final'), ending === null ? word('final', trace.final_action) : <Inert key="final" text={`${word('final', trace.final_action)} (${ending.rule})`} />],
             [t('simulator.headersAfter'), <HeaderLines key="headers" lines={trace.headers} />],
           ]}
         />
@@ -74,18 +74,13 @@ function RecipientView({ trace, all }: { trace: RecipientTrace; all: boolean }) 
   )
 }
 
-function levelTone(level: string): ChipTone {
-  if (level === 'plain') return 'bad'
-  return level === 'try' ? 'warn' : 'ok'
-}
-
 /** What TLS a message demands, and who decided so, in a sentence. */
 export function TlsDecision({ level, by }: { level: string; by: DecidedBy }) {
   const key = `simulator.levelText_${level}`
   const text = t(key as Key)
   return (
     <span className="break">
-      <strong>{level}</strong> {decidedText(by)}. {text === key ? '' : text}
+      <strong>{level}</strong> <Inert text={decidedText(by)} />. {text === key ? '' : text}
     </span>
   )
 }
@@ -109,14 +104,20 @@ export function decidedText(by: DecidedBy): string {
 
 function HeaderLines({ lines }: { lines: readonly string[] }) {
   if (lines.length === 0) return <span className="muted">{t('simulator.noHeaders')}</span>
-  return <pre className="trace-headers">{lines.join('\n')}</pre>
+  return (
+    <pre className="trace-headers">
+      <Inert text={lines.join('\n')} lines />
+    </pre>
+  )
 }
 
 function StepView({ step, ends, final }: { step: StepTrace; ends: boolean; final: string }) {
   return (
     <li className="trace-step" data-matched={step.matched}>
       <div className="row row-between">
-        <span className="strong break">{step.rule}</span>
+        <span className="strong break">
+          <Inert text={step.rule} />
+        </span>
         <span className="row">
           {ends && <Chip tone={finalTone(final)}>{`${t('simulator.endsWalk')}: ${word('final', final)}`}</Chip>}
           <Chip tone={step.matched ? 'ok' : 'quiet'} icon={step.matched ? 'check' : 'close'}>
@@ -142,7 +143,7 @@ function StepView({ step, ends, final }: { step: StepTrace; ends: boolean; final
       {step.matched && (
         <p className="small break">
           <span className="muted">{t('simulator.did')}: </span>
-          {step.actions.length === 0 ? t('simulator.didNothing') : step.actions.map(actionText).join('; ')}
+          {step.actions.length === 0 ? t('simulator.didNothing') : <Inert text={step.actions.map(actionText).join('; ')} />}
         </p>
       )}
     </li>
@@ -152,7 +153,7 @@ function StepView({ step, ends, final }: { step: StepTrace; ends: boolean; final
 function ValueText({ value, condition, nothing = '–' }: { value: unknown; condition: string; nothing?: string }) {
   if (value === null || value === undefined) return <span className="muted">{nothing}</span>
   const text = shown(value, nothing)
-  return <span className="trace-value">{condition === 'direction' ? word('direction', text) : text}</span>
+  return <span className="trace-value">{condition === 'direction' ? word('direction', text) : <Inert text={text} lines />}</span>
 }
 
 function Verdict({ holds }: { holds: ConditionTrace['holds'] }) {
