@@ -3,6 +3,7 @@
 
 import { useMemo, useRef, useState, type DragEvent } from 'react'
 import type { ScreenProps } from '../../app/routes'
+import { useCan } from '../../app/session'
 import { Button, Card, CopyButton, EmptyState, ErrorBanner, Page, Segments, SelectField, Banner, TextAreaField, TextField, toast } from '../../design'
 import { wire } from '../../draft/document'
 import { useDraft } from '../../draft/state'
@@ -144,6 +145,8 @@ function Share({ inputs }: { inputs: Inputs }) {
 }
 
 function MessageFields({ inputs, change, error }: { inputs: Inputs; change: (part: Partial<Inputs>) => void; error: string | null }) {
+  // What a received message says is for those who may read content.
+  const mayRead = useCan('read_content')
   return (
     <>
       <Segments
@@ -153,7 +156,7 @@ function MessageFields({ inputs, change, error }: { inputs: Inputs; change: (par
         choices={[
           { value: 'form', label: t('simulator.wayForm') },
           { value: 'file', label: t('simulator.wayFile') },
-          { value: 'kept', label: t('simulator.wayKept') },
+          { value: 'kept', label: t('simulator.wayKept'), disabled: !mayRead },
         ]}
       />
       {inputs.way === 'form' && (
