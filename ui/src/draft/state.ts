@@ -10,7 +10,7 @@ import { useEffect, useMemo, useState, useSyncExternalStore } from 'react'
 import { present } from '../lib/activity'
 import { api, call, ProblemError } from '../lib/api'
 import { readAgain, type PageOf } from '../lib/paging'
-import { invalidate } from '../lib/query'
+import { invalidate, useRefresh } from '../lib/query'
 import { adopt, fold, wire, type KnownIds } from './document'
 import type { Check } from './problems'
 import { createDraftStore, isChanged, type Draft, type Keep } from './store'
@@ -164,7 +164,10 @@ export function loadPolicy(): Promise<void> {
   return reading
 }
 
-const REFRESH = 60_000
+/** Seconds after which a screen looks whether somebody published. */
+const REFRESH = 60
+
+const reload = (): void => void loadPolicy()
 
 /** The draft, read when a screen first needs it and looked after while one shows it. */
 export function useDraft(): { draft: Draft | null; error: ProblemError | null; reload: () => void } & Loaded {
@@ -180,17 +183,9 @@ export function useDraft(): { draft: Draft | null; error: ProblemError | null; r
   )
   useEffect(() => {
     void loadPolicy()
-    const tick = (): void => {
-      if (present()) void loadPolicy()
-    }
-    const interval = setInterval(tick, REFRESH)
-    document.addEventListener('visibilitychange', tick)
-    return () => {
-      clearInterval(interval)
-      document.removeEventListener('visibilitychange', tick)
-    }
   }, [])
-  return useMemo(() => ({ ...state, draft, reload: () => void loadPolicy() }), [state, draft])
+  useRefresh(REFRESH, reload)
+  return useMemo(() => ({ ...state, draft, reload }), [state, draft])
 }
 
 /** What the gateway says about a document, and for which one it said so. */

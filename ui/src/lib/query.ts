@@ -29,7 +29,7 @@ function useInvalidation(path: string | null, reload: () => void): void {
 }
 
 /** Calls back every so many seconds while the reader is there and sees the page, and when they come back to it. */
-function useRefresh(seconds: number | undefined, reload: () => void): void {
+export function useRefresh(seconds: number | undefined, reload: () => void): void {
   useEffect(() => {
     if (seconds === undefined) return undefined
     const tick = () => {
