@@ -7,7 +7,6 @@
  */
 
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react'
-import { present } from '../lib/activity'
 import { api, call, ProblemError } from '../lib/api'
 import { readAgain, type PageOf } from '../lib/paging'
 import { invalidate, useRefresh } from '../lib/query'
