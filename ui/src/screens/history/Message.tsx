@@ -1,6 +1,7 @@
 // One message: what became of it in a sentence first, then how it came, what the rules said, every attempt with its
 // evidence, and what people did.
 
+import { useCan } from '../../app/session'
 import { ButtonLink, Card, Chip, EmptyState, Facts, Loaded, Page, Skeleton, ErrorState } from '../../design'
 import { bytes, Time } from '../../lib/format'
 import { t } from '../../lib/i18n'
@@ -19,6 +20,7 @@ import { endings } from './endings'
 
 export default function Message({ params }: ScreenProps) {
   const id = params.id ?? ''
+  const readable = useCan('read_content')
   const story = useQuery<Story>(`/messages/${segment(id)}`)
   const back = { to: '/history', label: t('history.back') }
   if (story.data === undefined) {
@@ -36,9 +38,11 @@ export default function Message({ params }: ScreenProps) {
       back={back}
       help={{ cli: `gatepost messages show ${id}`, api: `GET /api/v1/messages/${id}` }}
       actions={
-        <ButtonLink to={`/simulator?message=${segment(id)}`} icon="simulator">
-          {t('history.simulate')}
-        </ButtonLink>
+        readable ? (
+          <ButtonLink to={`/simulator?message=${segment(id)}`} icon="simulator">
+            {t('history.simulate')}
+          </ButtonLink>
+        ) : undefined
       }
     >
       <Loaded query={story}>{(data) => <Whole story={data} />}</Loaded>
