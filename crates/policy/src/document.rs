@@ -133,6 +133,9 @@ pub struct TlsPolicyEntry {
 pub struct RuleDataEntry {
     /// Its name, unique without regard to case.
     pub name: String,
+    /// What its author wants to be known about it: one line or several.
+    #[serde(default)]
+    pub note: Option<String>,
     /// What its values are.
     pub kind: DataKind,
     /// The values, as they were written.
@@ -205,6 +208,9 @@ pub struct SystemEntry {
 pub struct CustomRule {
     /// Its name, unique without regard to case.
     pub name: String,
+    /// What its author wants to be known about it: one line or several.
+    #[serde(default)]
+    pub note: Option<String>,
     /// Whether it is tried.
     #[serde(default = "yes")]
     pub active: bool,

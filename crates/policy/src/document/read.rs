@@ -107,6 +107,7 @@ fn source(mut fields: Fields<'_>) -> Option<SourceEntry> {
 
 fn set(mut fields: Fields<'_>) -> Option<RuleDataEntry> {
     let name = fields.required_text("name");
+    let note = fields.text("note");
     let words: Vec<&'static str> = DataKind::ALL.into_iter().map(DataKind::word).collect();
     let kind = fields.word("kind", &words, &[]);
     if kind.is_none() {
@@ -120,7 +121,7 @@ fn set(mut fields: Fields<'_>) -> Option<RuleDataEntry> {
         reader.spans.note_broken_set(name);
         return None;
     };
-    Some(RuleDataEntry { name, kind, values })
+    Some(RuleDataEntry { name, note, kind, values })
 }
 
 fn values(fields: &mut Fields<'_>) -> Option<Values> {

@@ -76,7 +76,7 @@ impl Compiler<'_> {
     }
 
     fn set(&mut self, at: usize, entry: &RuleDataEntry) {
-        let RuleDataEntry { name, kind, values } = entry;
+        let RuleDataEntry { name, note, kind, values } = entry;
         let path = self.spans.item("rule_data", at);
         let (set, bad) = DataSet::build(*kind, values.lines());
         let values_path = format!("{path}.values");
@@ -90,6 +90,7 @@ impl Compiler<'_> {
             self.problem(&values_path, format!("{more} more lines are no values."), "");
         }
         self.is_fit_for_a_name(name, &format!("{path}.name"));
+        self.is_fit_for_a_note(note.as_deref(), &format!("{path}.note"));
         let used = false;
         let named = NamedSet { name: name.clone(), kind: *kind, set: Arc::new(set), used };
         if let Some(first) = self.by_name.get(&name.trim().to_lowercase()) {
@@ -161,10 +162,24 @@ impl Compiler<'_> {
         }
     }
 
+    /// A note has lines and tabs, and nothing else that controls a terminal.
+    fn is_fit_for_a_note(&mut self, note: Option<&str>, path: &str) {
+        let odd = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+        if note.is_some_and(|note| note.contains(odd)) {
+            self.problem(
+                path,
+                "The note has a control character in it.",
+                "Write it as plain text.",
+            );
+        }
+    }
+
     fn rule(&mut self, entry: &CustomRule, path: &str) -> Option<Rule> {
         let before = self.problems.len();
-        let CustomRule { name, active, shadow, conditions, actions, final_action, reply } = entry;
+        let CustomRule { name, note, active, shadow, conditions, actions, final_action, reply } =
+            entry;
         self.is_fit_for_a_name(name, &format!("{path}.name"));
+        self.is_fit_for_a_note(note.as_deref(), &format!("{path}.note"));
         let list = format!("{path}.conditions");
         let conditions: Vec<_> = conditions
             .iter()
