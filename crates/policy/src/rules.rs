@@ -17,6 +17,7 @@ mod evaluate;
 pub mod expectation;
 pub mod explain;
 pub mod lint;
+pub mod preview;
 
 use std::sync::Arc;
 

@@ -45,6 +45,31 @@ fn problems_of_json_have_a_path_and_no_line() {
 }
 
 #[test]
+fn a_bad_value_of_a_set_in_json_is_told_with_its_line() {
+    let found = |values: serde_json::Value| {
+        let set = serde_json::json!({ "name": "s", "kind": "domains", "values": values });
+        let json = serde_json::json!({ "rule_data": [set] });
+        let parsed = PolicyDocument::parse_json(json).unwrap();
+        let settings = crate::snapshot::TlsSettings::of(Profile::Standard);
+        let built = crate::snapshot::Snapshot::build(
+            1,
+            Profile::Standard,
+            parsed.document,
+            &parsed.spans,
+            settings,
+        );
+        let problem = built.unwrap_err().swap_remove(0);
+        (problem.pointer(), problem.problem)
+    };
+    let (pointer, problem) = found("a.example\n\na b\n".into());
+    assert_eq!(pointer, "/rule_data/0/values");
+    assert!(problem.starts_with("Line 3: "), "{problem}");
+    let (pointer, problem) = found(serde_json::json!(["a.example", "a b"]));
+    assert_eq!(pointer, "/rule_data/0/values/1");
+    assert!(problem.starts_with("\"a b\""), "{problem}");
+}
+
+#[test]
 fn unknown_keys_are_errors_with_a_suggestion() {
     assert_eq!(
         problems("[[domain]]\nname = \"a.example\"\nroute = []\n"),

@@ -13,12 +13,12 @@ use std::{
 
 use gatepost_wire::address::DomainName;
 
-use super::{DataSet, Domains, NamedSet, Rule, RuleSet};
+use super::{DataSet, Domains, NamedSet, Rule, RuleSet, data_set::BadLine};
 use crate::{
     diagnostic::{Diagnostic, quote},
     document::{
         CustomRule, FinalAction, PolicyDocument, Profile, RuleDataEntry, RuleEntry, Spans,
-        SystemEntry, SystemRule, complete,
+        SystemEntry, SystemRule, Values, complete,
     },
 };
 
@@ -82,9 +82,7 @@ impl Compiler<'_> {
         let values_path = format!("{path}.values");
         let more = bad.len().saturating_sub(MOST_BAD_LINES);
         for line in bad.into_iter().take(MOST_BAD_LINES) {
-            let place = self.spans.line(&values_path, line.line);
-            let problem = self.spans.problem_at(place, &values_path, line.problem, line.remedy);
-            self.problems.push(problem);
+            self.problems.push(self.bad_line(&values_path, values, line));
         }
         if more > 0 {
             self.problem(&values_path, format!("{more} more lines are no values."), "");
@@ -104,6 +102,21 @@ impl Compiler<'_> {
         }
         self.by_name.insert(name.trim().to_lowercase(), self.sets.len());
         self.sets.push(named);
+    }
+
+    /// A line of a set that is no value. Where the document was no text that has lines, its number is told.
+    fn bad_line(&self, path: &str, values: &Values, bad: BadLine) -> Diagnostic {
+        let BadLine { line, problem, remedy } = bad;
+        let place = self.spans.line(path, line);
+        if place.line > 0 {
+            return self.spans.problem_at(place, path, problem, remedy);
+        }
+        match values {
+            Values::Lines(_) => {
+                self.spans.problem(path, format!("Line {}: {problem}", line + 1), remedy)
+            }
+            Values::List(_) => self.spans.problem(&format!("{path}[{line}]"), problem, remedy),
+        }
     }
 
     /// Refuses System Rules in another order, and one that is named twice (decision 6).
