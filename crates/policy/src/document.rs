@@ -5,6 +5,7 @@
 //! [`PolicyDocument::to_toml`] prints one that reads back as an equal document.
 //! What the words mean is decided in [`crate::rules`].
 
+mod edit;
 pub(crate) mod node;
 mod print;
 pub(crate) mod read;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::system::complete;
 pub use self::{
+    edit::{At, Edited},
     spans::Spans,
     system::{Profile, SystemRule},
 };

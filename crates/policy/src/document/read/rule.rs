@@ -52,7 +52,7 @@ const ACTIONS_NOT_BUILT: &[&str] = &[
 ];
 
 /// Reads one `[[rule]]`.
-pub(super) fn rule(fields: Fields<'_>) -> Option<RuleEntry> {
+pub(in crate::document) fn rule(fields: Fields<'_>) -> Option<RuleEntry> {
     if fields.has("system") {
         system(fields).map(RuleEntry::System)
     } else {
