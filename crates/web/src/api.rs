@@ -24,7 +24,12 @@ mod body;
 pub(crate) mod caller;
 mod gate;
 mod page;
+mod policy;
 mod precondition;
+mod routing;
+mod rule_data;
+mod rules;
+mod trace;
 
 use std::sync::Arc;
 
@@ -34,7 +39,9 @@ use axum::http::{Method, Uri};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use gatepost_policy::snapshot::Snapshot;
-use gatepost_store::{Accounts, Audit, Clock, Doorman, Inspect, Journal, Ledger, Probes, Settings};
+use gatepost_store::{
+    Accounts, Audit, Clock, Doorman, Inspect, Journal, Ledger, Probes, Rulebook, Settings,
+};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
@@ -60,13 +67,14 @@ pub struct Stores {
     pub(crate) probes: Arc<dyn Probes>,
     pub(crate) accounts: Arc<dyn Accounts>,
     pub(crate) audit: Arc<dyn Audit>,
+    pub(crate) rulebook: Arc<dyn Rulebook>,
 }
 
 impl Stores {
     /// All of them from one store.
     pub fn of<S>(store: Arc<S>) -> Self
     where
-        S: Inspect + Settings + Journal + Ledger + Probes + Accounts + Audit + 'static,
+        S: Inspect + Settings + Journal + Ledger + Probes + Accounts + Audit + Rulebook + 'static,
     {
         Self {
             inspect: Arc::clone(&store) as _,
@@ -75,7 +83,8 @@ impl Stores {
             ledger: Arc::clone(&store) as _,
             probes: Arc::clone(&store) as _,
             accounts: Arc::clone(&store) as _,
-            audit: store,
+            audit: Arc::clone(&store) as _,
+            rulebook: store,
         }
     }
 }
@@ -91,6 +100,7 @@ pub(crate) struct Api {
     pub(crate) transport: Transport,
     pub(crate) condition: Arc<dyn Condition>,
     pub(crate) meters: Meters,
+    desk: Arc<policy::held::Desk>,
     table: Arc<Table>,
 }
 
@@ -111,7 +121,19 @@ impl Api {
         let Given { stores, snapshot, clock, outside, doorman, transport, condition, meters } =
             given;
         let table = Arc::new(Table::of(&document()));
-        Self { stores, snapshot, clock, outside, doorman, transport, condition, meters, table }
+        let desk = Arc::default();
+        Self {
+            stores,
+            snapshot,
+            clock,
+            outside,
+            doorman,
+            transport,
+            condition,
+            meters,
+            desk,
+            table,
+        }
     }
 
     /// The router of everything under `/api`, and of the console, which is every path that is nothing else.
@@ -135,7 +157,13 @@ async fn elsewhere(method: Method, uri: Uri) -> Response {
 
 /// Every family of routes.
 fn families() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().merge(access::routes())
+    OpenApiRouter::new()
+        .merge(access::routes())
+        .merge(policy::routes())
+        .merge(rules::routes())
+        .merge(rule_data::routes())
+        .merge(routing::routes())
+        .merge(trace::routes())
 }
 
 fn described() -> OpenApiRouter<Api> {
