@@ -10,11 +10,11 @@ mod needle;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
 use async_trait::async_trait;
 use gatepost_policy::{
-    evidence::{Attempt, NoTls, TlsRecord},
+    evidence::{Attempt, NoTls, TlsRecord, Why},
     id::{EntryId, MessageId},
     tls::Level,
 };
@@ -191,6 +191,42 @@ pub struct AttemptLine {
     pub subject: Option<String>,
 }
 
+/// Mail for a domain that waits because of TLS.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Refusal {
+    /// The domain, as A-label or address literal.
+    pub domain: String,
+    /// The word for the cause.
+    pub why: Why,
+    /// How many recipients.
+    pub count: u64,
+    /// When the first of them was accepted.
+    pub oldest: Timestamp,
+}
+
+/// Adds refusals up.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals(BTreeMap<(String, Why), (u64, Timestamp)>);
+
+impl Refusals {
+    pub(crate) fn add(&mut self, domain: &str, why: Why, accepted_at: Timestamp) {
+        let sum = self.0.entry((domain.to_owned(), why)).or_insert((0, accepted_at));
+        *sum = (sum.0.saturating_add(1), sum.1.min(accepted_at));
+    }
+
+    pub(crate) fn done(self) -> Vec<Refusal> {
+        let each = self.0.into_iter();
+        let mut all: Vec<Refusal> = each
+            .map(|((domain, why), (count, oldest))| Refusal { domain, why, count, oldest })
+            .collect();
+        all.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.domain.cmp(&b.domain)));
+        all
+    }
+}
+
+/// An hour in milliseconds.
+pub(crate) const HOUR: i64 = 3_600_000;
+
 /// Lists, a page at a time.
 #[async_trait]
 pub trait Browse: Send + Sync {
@@ -240,6 +276,18 @@ pub trait Browse: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     async fn queue_shape(&self, selection: &Selection, by: By) -> Result<Shape, StoreError>;
+
+    /// What waits because of TLS that could not be had, by domain and cause; most first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn refusals(&self) -> Result<Vec<Refusal>, StoreError>;
+
+    /// How many messages were received in each hour since then, by the hour's beginning.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn received(&self, since: Timestamp) -> Result<Vec<(Timestamp, u64)>, StoreError>;
 
     /// When the message was received that has waited longest; `None` where nothing waits.
     ///

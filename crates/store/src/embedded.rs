@@ -27,7 +27,6 @@ mod quarantine;
 mod queue;
 mod recover;
 mod rows;
-mod rulebook;
 mod schema;
 mod settings;
 mod writer;

@@ -31,8 +31,20 @@ pub struct Mark {
 pub struct Page {
     /// The attempts, each with the domain of its recipient.
     pub attempts: Vec<(String, Attempt)>,
+    /// The place of each.
+    pub marks: Vec<Mark>,
     /// Where the next page begins; `None` behind the last one.
     pub next: Option<Mark>,
+}
+
+impl Page {
+    /// The attempts, each with the domain of its recipient and its place.
+    pub fn marked(&self) -> impl Iterator<Item = (&str, &Attempt, Mark)> {
+        self.attempts
+            .iter()
+            .zip(&self.marks)
+            .map(|((domain, attempt), mark)| (domain.as_str(), attempt, *mark))
+    }
 }
 
 /// The attempts as a ledger that is read from its beginning.

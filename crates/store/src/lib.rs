@@ -31,7 +31,6 @@ mod order;
 mod probes;
 mod queue;
 pub mod report;
-mod rulebook;
 #[cfg(test)]
 mod samples;
 mod segment;
@@ -51,7 +50,7 @@ pub use crate::{
     body::{Body, HEAD, IN_MEMORY, Staged, Staging},
     browse::{
         AttemptLine, Browse, HistoryLine, HistorySearch, InvalidMark, Listed, QueueMark,
-        RecipientLine, RecipientState, Wanted,
+        RecipientLine, RecipientState, Refusal, Wanted,
     },
     claim::{
         Claim, HeldBy, Lane, Outcome, QueuedCopy, QueuedMessage, QueuedRecipient, Ready, Settlement,
@@ -69,7 +68,6 @@ pub use crate::{
     },
     probes::{KeptProbe, Probes},
     queue::Sentence,
-    rulebook::{Hit, HitCount, Hits, Ids, Named, Renamed, Rulebook},
     shape::{AGES, By, Line as ShapeLine, Row as ShapeRow, Shape},
     traits::{Dispatch, Enqueue, Inspect, Journal, Settings, SettingsError},
     view::{

@@ -9,7 +9,6 @@ mod ledger;
 mod orders;
 mod probes;
 mod queue;
-mod rulebook;
 mod show;
 
 use std::{
@@ -32,7 +31,6 @@ use crate::{
     intake::{self, CopyRecord, Quarantining},
     message::{NewMessage, NewRecipient},
     queue::Evidence,
-    rulebook::{Hit, Ids},
     view::{Author, Event, RecordedVerdict, Revision, StoredRevision},
 };
 
@@ -60,9 +58,6 @@ struct State {
     revisions: Vec<StoredRevision>,
     /// By domain.
     probes: BTreeMap<String, BTreeMap<Timestamp, serde_json::Value>>,
-    ids: Ids,
-    /// Each with the id of its rule.
-    hits: Vec<(String, Hit)>,
     /// Why no mail is taken, if a test says so.
     unhealthy: Option<Unhealthy>,
 }

@@ -121,8 +121,31 @@ pub struct Sums {
     pub last: Option<Timestamp>,
 }
 
+fn merge_words(to: &mut BTreeMap<String, u64>, from: &BTreeMap<String, u64>) {
+    from.iter().for_each(|(word, n)| *to.entry(word.clone()).or_default() += n);
+}
+
 impl Sums {
-    fn add(&mut self, attempt: &Attempt) {
+    /// Adds the sums of another stretch of time.
+    pub fn merge(&mut self, other: &Self) {
+        self.delivered += other.delivered;
+        self.over_tls += other.over_tls;
+        self.verified += other.verified;
+        self.in_clear.level_plain += other.in_clear.level_plain;
+        self.in_clear.not_offered += other.in_clear.not_offered;
+        self.in_clear.refused += other.in_clear.refused;
+        self.in_clear.handshake_failed += other.in_clear.handshake_failed;
+        self.deferred_for_tls += other.deferred_for_tls;
+        self.bounced_for_tls += other.bounced_for_tls;
+        other.levels.iter().for_each(|(key, n)| *self.levels.entry(*key).or_default() += n);
+        merge_words(&mut self.versions, &other.versions);
+        merge_words(&mut self.ciphers, &other.ciphers);
+        self.first = [self.first, other.first].into_iter().flatten().min();
+        self.last = self.last.max(other.last);
+    }
+
+    /// Adds an attempt.
+    pub fn add(&mut self, attempt: &Attempt) {
         self.first = Some(self.first.map_or(attempt.at, |first| first.min(attempt.at)));
         self.last = Some(self.last.map_or(attempt.at, |last| last.max(attempt.at)));
         *self.levels.entry(attempt.level).or_default() += 1;
@@ -159,7 +182,7 @@ impl Sums {
 }
 
 /// Whether an attempt failed for want of TLS; one that ran out of time, where its last hosts failed so.
-fn for_tls(attempt: &Attempt) -> bool {
+pub fn for_tls(attempt: &Attempt) -> bool {
     let tried = || attempt.tries.iter().filter_map(|one| one.why).any(Why::is_tls);
     match attempt.why {
         Some(Why::Expired) => tried(),
@@ -209,6 +232,13 @@ impl Report {
         let period = self.by.map(|by| by.period(attempt.at));
         self.sums(domain, period).add(attempt);
         self.totals.add(attempt);
+    }
+
+    /// Adds what was summed up before, of a domain and a moment of its period.
+    pub fn add_sums(&mut self, domain: &str, at: Timestamp, sums: &Sums) {
+        let period = self.by.map(|by| by.period(at));
+        self.sums(domain, period).merge(sums);
+        self.totals.merge(sums);
     }
 
     /// Adds a recipient of a domain that waits for TLS at this moment.

@@ -213,8 +213,8 @@ async fn attempts_are_read_newest_first(store: &dyn Lists, clock: &ManualClock) 
             },
             vec!["carl"],
         ),
-        (why(gatepost_policy::evidence::Why::StartTlsNotOffered), vec!["bert", "carl"]),
-        (why(gatepost_policy::evidence::Why::TlsAlert), vec![]),
+        (why(Why::StartTlsNotOffered), vec!["bert", "carl"]),
+        (why(Why::TlsAlert), vec![]),
         (Search { level: Some(Level::Require), ..Search::default() }, vec!["anna", "bert", "carl"]),
         (Search { level: Some(Level::Verify), ..Search::default() }, vec![]),
         (
@@ -234,6 +234,19 @@ async fn attempts_are_read_newest_first(store: &dyn Lists, clock: &ManualClock) 
     ] {
         assert_eq!(of(search.clone()).await, found, "{search:?}");
     }
+}
+
+async fn refusals_and_hours_add_up(store: &dyn Lists, clock: &ManualClock) {
+    fill(store, clock).await;
+    let refusals = store.refusals().await.unwrap();
+    let [one] = refusals.as_slice() else { panic!("{refusals:?}") };
+    assert_eq!((one.domain.as_str(), one.count), ("waiting.example", 1));
+    assert_eq!(one.why, Why::StartTlsNotOffered);
+    assert_eq!(one.oldest, s::start().plus(Duration::from_secs(180)));
+    let hours = store.received(s::start()).await.unwrap();
+    assert_eq!(hours.iter().map(|(_, count)| count).sum::<u64>(), 7);
+    assert!(hours.iter().all(|(at, _)| at.millis() % HOUR == 0));
+    assert!(store.received(clock.now().plus(Duration::from_secs(1))).await.unwrap().is_empty());
 }
 
 async fn the_queue_is_paged_and_shaped(store: &dyn Lists, clock: &ManualClock) {
@@ -325,6 +338,7 @@ on_both! {
     attempts_are_read_newest_first;
     the_queue_is_paged_and_shaped;
     the_quarantine_is_paged;
+    refusals_and_hours_add_up;
 }
 
 /// A clock on which every look takes as long as a page may.

@@ -13,13 +13,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gatepost_policy::id::{EntryId, MessageId};
 use gatepost_wire::timestamp::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 
 use super::{Embedded, core::Core};
 use crate::{
     browse::{
-        AttemptLine, Browse, COUNTED, HistoryLine, HistorySearch, Listed, PATIENCE, QueueMark,
-        Wanted, minted,
+        AttemptLine, Browse, COUNTED, HOUR, HistoryLine, HistorySearch, Listed, PATIENCE,
+        QueueMark, Refusal, Wanted, minted,
     },
     clock::Clock,
     error::StoreError,
@@ -108,6 +108,27 @@ impl Browse for Embedded {
         let in_hand = self.in_hand().await;
         self.core
             .read(move |connection| queue::shape(connection, &core, &in_hand, &selection, by))
+            .await
+    }
+
+    async fn refusals(&self) -> Result<Vec<Refusal>, StoreError> {
+        self.core.read(queue::refusals).await
+    }
+
+    async fn received(&self, since: Timestamp) -> Result<Vec<(Timestamp, u64)>, StoreError> {
+        let from = history::moment(since.millis().saturating_sub(HOUR));
+        self.core
+            .read(move |connection| {
+                let mut statement = connection.prepare_cached(
+                    "SELECT at / ?3, count(*) FROM message WHERE id >= ?1 AND at >= ?2
+                     GROUP BY 1 ORDER BY 1",
+                )?;
+                let found = statement.query_map(params![from, since.millis(), HOUR], |row| {
+                    let (hour, count): (i64, u32) = (row.get(0)?, row.get(1)?);
+                    Ok((Timestamp::from_millis(hour.saturating_mul(HOUR)), u64::from(count)))
+                })?;
+                Ok(found.collect::<Result<Vec<_>, _>>()?)
+            })
             .await
     }
 

@@ -38,17 +38,17 @@ impl Ledger for Embedded {
                      ORDER BY at, entry, number LIMIT ?5",
                 )?;
                 let mut found = statement.query(params![from, entry, number, domain, limit])?;
-                let (mut attempts, mut last) = (Vec::new(), None);
+                let (mut attempts, mut marks) = (Vec::new(), Vec::new());
                 while let Some(row) = found.next()? {
                     let at = Timestamp::from_millis(row.get(0)?);
-                    last = Some(Mark { at, entry: rows::entry_id(row, 1)?, number: row.get(2)? });
+                    marks.push(Mark { at, entry: rows::entry_id(row, 1)?, number: row.get(2)? });
                     let json: String = row.get(4)?;
                     let attempt: Attempt = serde_json::from_str(&json)?;
                     // JSON drops the fraction of a second.
                     attempts.push((row.get(3)?, Attempt { at, ..attempt }));
                 }
-                let next = if attempts.len() < most { None } else { last };
-                Ok(Page { attempts, next })
+                let next = if attempts.len() < most { None } else { marks.last().copied() };
+                Ok(Page { attempts, marks, next })
             })
             .await
     }

@@ -4,10 +4,9 @@ use gatepost_policy::id::EntryId;
 use gatepost_wire::timestamp::Timestamp;
 use rusqlite::params;
 
-use super::{Embedded, changes, quarantine::Fate, rows, rulebook};
+use super::{Embedded, changes, quarantine::Fate, rows};
 use crate::{
     error::StoreError,
-    rulebook::KEPT,
     view::{Pruned, Retention},
 };
 
@@ -42,8 +41,6 @@ impl Embedded {
             let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
             now.millis().saturating_sub(age)
         };
-        let hits = self.delete(rulebook::OLD_HITS, ago(KEPT)).await?;
-        tracing::trace!(hits, "counts by the hour that were old");
         Ok(Pruned {
             quarantined: self.end_entries(&expired, Fate::Expired, None).await?,
             messages: self.delete(MESSAGES, ago(history)).await?,

@@ -4,25 +4,19 @@
 //! moving a rule does not write a list of a million domains again.
 
 use async_trait::async_trait;
-use gatepost_policy::{
-    difference::{Change, changes},
-    document::{PolicyDocument, Profile},
-};
+use gatepost_policy::document::{PolicyDocument, Profile};
 use gatepost_wire::timestamp::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Embedded, audit,
+    Embedded,
     changes::Effect,
     rows::{signed, unsigned},
-    rulebook,
 };
 use crate::{
-    audit::NewAudit,
     error::StoreError,
-    rulebook::Renamed,
     traits::{Settings, SettingsError},
     view::{Author, Committed, Revision, StoredRevision},
 };
@@ -60,14 +54,13 @@ impl Settings for Embedded {
             .await
     }
 
-    async fn commit_renamed(
+    async fn commit(
         &self,
         base: Option<u64>,
         document: &PolicyDocument,
-        renamed: &[Renamed],
         author: &Author,
     ) -> Result<Committed, SettingsError> {
-        let (author, document, renamed) = (author.clone(), document.clone(), renamed.to_vec());
+        let (author, document) = (author.clone(), document.clone());
         self.act(move |connection, core| {
             let head = head(connection)?;
             if let Some(base) = base
@@ -75,15 +68,12 @@ impl Settings for Embedded {
             {
                 return Ok((Err(SettingsError::Conflict { base, head }), Vec::new()));
             }
-            let held = load(connection, head)?.map(|held| held.document).unwrap_or_default();
-            if held == document {
+            let same = load(connection, head)?.is_some_and(|held| held.document == document);
+            if same {
                 return Ok((Ok(Committed { revision: head, changed: false }), Vec::new()));
             }
             let revision = head.saturating_add(1);
-            let now = core.options.clock.now();
-            insert(connection, revision, &document, &author, now)?;
-            rulebook::follow(connection, &document, &renamed, now)?;
-            audit::write(connection, now, told(&held, &document, revision, &author))?;
+            insert(connection, revision, &document, &author, core.options.clock.now())?;
             Ok((Ok(Committed { revision, changed: true }), vec![Effect::Head(revision)]))
         })
         .await?
@@ -102,27 +92,6 @@ impl Settings for Embedded {
             Err(_) => std::future::pending().await,
         }
     }
-}
-
-/// A revision for the audit log: of what is different, how it was and how it is. An entry that moved is told by its
-/// place.
-fn told(old: &PolicyDocument, new: &PolicyDocument, revision: u64, author: &Author) -> NewAudit {
-    let (mut before, mut after) = (Vec::new(), Vec::new());
-    for found in changes(old, new) {
-        let Change { area, name, change: _, from_position, to_position, .. } = found;
-        let tell = |place: Option<usize>, entry: Option<Value>, side: &mut Vec<Value>| {
-            if let Some(position) = place {
-                side.push(
-                    json!({ "area": area, "name": name, "position": position, "entry": entry }),
-                );
-            }
-        };
-        tell(from_position, found.before, &mut before);
-        tell(to_position, found.after, &mut after);
-    }
-    let entry = NewAudit::new("policy.commit", author).target("policy");
-    let entry = entry.change(Value::Array(before), Value::Array(after));
-    NewAudit { revision: Some(revision), ..entry }
 }
 
 /// The revision that holds.
@@ -158,10 +127,7 @@ pub(super) fn insert(
     Ok(())
 }
 
-pub(super) fn load(
-    connection: &Connection,
-    revision: u64,
-) -> Result<Option<StoredRevision>, StoreError> {
+fn load(connection: &Connection, revision: u64) -> Result<Option<StoredRevision>, StoreError> {
     let row = connection
         .prepare_cached("SELECT number, at, author, document FROM revision WHERE number = ?1")?
         .query_row([signed(revision)], |row| {

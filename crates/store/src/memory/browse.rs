@@ -1,5 +1,7 @@
 //! Lists a page at a time: all of a list is made, and a page is cut from it.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use gatepost_policy::{
     id::{EntryId, MessageId},
@@ -11,8 +13,8 @@ use ulid::Ulid;
 use super::{Memory, State, Stored};
 use crate::{
     browse::{
-        AttemptLine, Browse, HistoryLine, HistorySearch, Known, Listed, Needle, QueueMark, Wanted,
-        minted,
+        AttemptLine, Browse, HOUR, HistoryLine, HistorySearch, Known, Listed, Needle, QueueMark,
+        Refusal, Refusals, Wanted, minted,
     },
     error::StoreError,
     ledger::Mark,
@@ -144,6 +146,30 @@ impl Browse for Memory {
             Selection::All | Selection::Domain(_) | Selection::Ids(_) => Level::Try,
         };
         Ok(Shape::of(&entries, by, default, now))
+    }
+
+    async fn refusals(&self) -> Result<Vec<Refusal>, StoreError> {
+        let mut refusals = Refusals::default();
+        for entry in self.state().queue() {
+            let why = entry.last.as_ref().and_then(|last| last.why);
+            if let Some(why) = why.filter(|why| why.is_tls()) {
+                refusals.add(&entry.domain, why, entry.accepted_at);
+            }
+        }
+        Ok(refusals.done())
+    }
+
+    async fn received(&self, since: Timestamp) -> Result<Vec<(Timestamp, u64)>, StoreError> {
+        let mut hours: BTreeMap<i64, u64> = BTreeMap::new();
+        for stored in self.state().messages.values() {
+            let at = stored.message.received_at;
+            if at >= since {
+                let count = hours.entry(at.millis().div_euclid(HOUR)).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+        let hour = |hour: i64| Timestamp::from_millis(hour.saturating_mul(HOUR));
+        Ok(hours.into_iter().map(|(at, count)| (hour(at), count)).collect())
     }
 
     async fn oldest_waiting(&self) -> Result<Option<Timestamp>, StoreError> {

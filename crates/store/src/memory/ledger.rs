@@ -36,11 +36,12 @@ impl Ledger for Memory {
         found.sort_by_key(|(mark, _)| *mark);
         found.truncate(most);
         let next = if found.len() < most { None } else { found.last().map(|(mark, _)| *mark) };
+        let marks = found.iter().map(|(mark, _)| *mark).collect();
         let attempts = found
             .into_iter()
             .map(|(_, evidence)| (evidence.domain.clone(), evidence.attempt.clone()))
             .collect();
-        Ok(Page { attempts, next })
+        Ok(Page { attempts, marks, next })
     }
 
     async fn domains_below(&self, parent: &str) -> Result<Vec<String>, StoreError> {

@@ -95,6 +95,12 @@ fn newest(search: &HistorySearch) -> Vec<u8> {
     Ulid::from_parts(millis, u128::MAX).to_bytes().to_vec()
 }
 
+/// The first id that can be minted at a moment.
+pub(super) fn moment(millis: i64) -> [u8; 16] {
+    let millis = u64::try_from(millis).unwrap_or(0).min((1 << 48) - 1);
+    Ulid::from_parts(millis, 0).to_bytes()
+}
+
 /// Whether every message from here on was received before a moment.
 fn is_before(id: MessageId, moment: Timestamp) -> bool {
     minted(id.ulid()).millis().saturating_add(SLACK) < moment.millis()
@@ -131,10 +137,6 @@ impl Walk<'_> {
         }
         // An entry is minted with its message, and tried soon after.
         let at = minted(id).millis();
-        let moment = |millis: i64| {
-            let millis = u64::try_from(millis).unwrap_or(0).min((1 << 48) - 1);
-            Ulid::from_parts(millis, 0).to_bytes()
-        };
         let waiting = self
             .connection
             .prepare_cached(

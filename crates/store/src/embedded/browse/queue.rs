@@ -3,6 +3,7 @@
 use std::{borrow::Cow, collections::HashSet};
 
 use gatepost_policy::{
+    evidence::Why,
     id::{EntryId, MessageId},
     tls::Level,
 };
@@ -19,7 +20,7 @@ use super::{
     Budget,
 };
 use crate::{
-    browse::{Listed, QueueMark, Wanted},
+    browse::{Listed, QueueMark, Refusal, Refusals, Wanted},
     claim::{CopyKey, QueuedRecipient},
     error::StoreError,
     intake::CopyRecord,
@@ -147,6 +148,40 @@ pub(in super::super) fn each_copy(
         }
     }
     Ok(())
+}
+
+/// What of a recipient says why it waits.
+#[derive(Deserialize)]
+struct Failed {
+    last: Option<Cause>,
+}
+
+#[derive(Deserialize)]
+struct Cause {
+    why: Option<Why>,
+}
+
+/// What waits because of TLS, by domain and cause.
+pub(super) fn refusals(connection: &Connection) -> Result<Vec<Refusal>, StoreError> {
+    let mut refusals = Refusals::default();
+    let mut statement = connection
+        .prepare_cached("SELECT message, number, held, domain, json, recipients FROM copy")?;
+    let mut found = statement.query([])?;
+    while let Some(row) = found.next()? {
+        let recipients = text(row, 5)?;
+        // One that was not tried has no cause, and most have not.
+        if memchr::memmem::find(recipients.as_bytes(), b"\"why\":\"").is_none() {
+            continue;
+        }
+        let record = serde_json::from_str::<Lean>(text(row, 4)?);
+        let recipients = serde_json::from_str::<Vec<Failed>>(recipients);
+        let (Ok(Lean { accepted_at }), Ok(recipients)) = (record, recipients) else { continue };
+        let causes = recipients.iter().filter_map(|one| one.last.as_ref()?.why);
+        for why in causes.filter(|why| why.is_tls()) {
+            refusals.add(&domain_key(text(row, 3)?), why, accepted_at);
+        }
+    }
+    Ok(refusals.done())
 }
 
 /// How much waits of what a selection takes, for how long, and where.
