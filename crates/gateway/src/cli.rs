@@ -7,6 +7,7 @@
 mod absent;
 mod check;
 mod demo;
+mod diff;
 mod init;
 mod messages;
 mod out;

@@ -8,7 +8,7 @@
 mod admin;
 mod background;
 mod chronicle;
-mod hits;
+mod house;
 mod listeners;
 mod logins;
 mod resolver;
@@ -177,6 +177,7 @@ impl Gateway {
         let mail = listeners.addresses();
         shared.delivery.store(Arc::new(settings::delivery(&config, mail.clone())));
         let alerts = chronicle::alerts(&store, clock.now()).await;
+        let outside = house::House::new(&shared, &store, &resolver, &clock);
         start_engine(&store, &shared, &clock, (resolver, chronicle, alerts), &supervisor);
         let background = Background {
             store: store.clone(),
@@ -200,7 +201,7 @@ impl Gateway {
             stores: Stores::of(Arc::new(store.clone())),
             snapshot: Arc::clone(&shared.snapshot),
             clock,
-            outside: Arc::new(admin::House { shared: Arc::clone(&shared) }),
+            outside: Arc::new(outside),
             doorman: Arc::new(Doorman::default()),
             meters,
             tls: admin_tls.is_some(),

@@ -23,13 +23,9 @@ mod access;
 mod body;
 pub(crate) mod caller;
 mod gate;
+mod mail;
 mod page;
-mod policy;
 mod precondition;
-mod routing;
-mod rule_data;
-mod rules;
-mod trace;
 
 use std::sync::Arc;
 
@@ -40,7 +36,7 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use gatepost_policy::snapshot::Snapshot;
 use gatepost_store::{
-    Accounts, Audit, Clock, Doorman, Inspect, Journal, Ledger, Probes, Rulebook, Settings,
+    Accounts, Audit, Browse, Clock, Doorman, Inspect, Journal, Ledger, Probes, Settings,
 };
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
@@ -65,16 +61,16 @@ pub struct Stores {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) probes: Arc<dyn Probes>,
+    pub(crate) browse: Arc<dyn Browse>,
     pub(crate) accounts: Arc<dyn Accounts>,
     pub(crate) audit: Arc<dyn Audit>,
-    pub(crate) rulebook: Arc<dyn Rulebook>,
 }
 
 impl Stores {
     /// All of them from one store.
     pub fn of<S>(store: Arc<S>) -> Self
     where
-        S: Inspect + Settings + Journal + Ledger + Probes + Accounts + Audit + Rulebook + 'static,
+        S: Inspect + Settings + Journal + Browse + Ledger + Probes + Accounts + Audit + 'static,
     {
         Self {
             inspect: Arc::clone(&store) as _,
@@ -82,9 +78,9 @@ impl Stores {
             journal: Arc::clone(&store) as _,
             ledger: Arc::clone(&store) as _,
             probes: Arc::clone(&store) as _,
+            browse: Arc::clone(&store) as _,
             accounts: Arc::clone(&store) as _,
-            audit: Arc::clone(&store) as _,
-            rulebook: store,
+            audit: store,
         }
     }
 }
@@ -100,7 +96,8 @@ pub(crate) struct Api {
     pub(crate) transport: Transport,
     pub(crate) condition: Arc<dyn Condition>,
     pub(crate) meters: Meters,
-    desk: Arc<policy::held::Desk>,
+    /// Sums over attempts, kept between requests.
+    pub(crate) tallies: Arc<mail::Tallies>,
     table: Arc<Table>,
 }
 
@@ -121,7 +118,6 @@ impl Api {
         let Given { stores, snapshot, clock, outside, doorman, transport, condition, meters } =
             given;
         let table = Arc::new(Table::of(&document()));
-        let desk = Arc::default();
         Self {
             stores,
             snapshot,
@@ -131,7 +127,7 @@ impl Api {
             transport,
             condition,
             meters,
-            desk,
+            tallies: Arc::default(),
             table,
         }
     }
@@ -157,13 +153,7 @@ async fn elsewhere(method: Method, uri: Uri) -> Response {
 
 /// Every family of routes.
 fn families() -> OpenApiRouter<Api> {
-    OpenApiRouter::new()
-        .merge(access::routes())
-        .merge(policy::routes())
-        .merge(rules::routes())
-        .merge(rule_data::routes())
-        .merge(routing::routes())
-        .merge(trace::routes())
+    OpenApiRouter::new().merge(access::routes()).merge(mail::routes())
 }
 
 fn described() -> OpenApiRouter<Api> {

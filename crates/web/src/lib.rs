@@ -22,5 +22,5 @@ mod server;
 
 pub use api::{Stores, document};
 pub use meters::Meters;
-pub use outside::Outside;
+pub use outside::{Outside, Probed};
 pub use server::{Condition, Parts, Site};

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use gatepost_net::listen::{Io, Listener, ServerTls};
 use gatepost_store::embedded::Embedded;
 use gatepost_store::{Accounts, Enqueue, Inspect, StoreError};
-use gatepost_web::{Condition, Outside};
+use gatepost_web::Condition;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -127,18 +127,6 @@ impl Condition for Readiness {
             Ok(counts) => self.metrics.queue(&counts),
             Err(why) => tracing::warn!(cause = %why, "the queue cannot be counted"),
         }
-    }
-}
-
-/// What the API needs of the gateway and cannot do itself.
-pub(crate) struct House {
-    pub(crate) shared: Arc<super::Shared>,
-}
-
-#[async_trait]
-impl Outside for House {
-    fn hostname(&self) -> String {
-        self.shared.config.load().hostname.to_string()
     }
 }
 

@@ -127,7 +127,6 @@ mod tests {
     fn custom(name: &str) -> RuleEntry {
         RuleEntry::Custom(Box::new(CustomRule {
             name: name.into(),
-            note: None,
             active: true,
             shadow: false,
             conditions: vec![],

@@ -10,6 +10,7 @@ mod users;
 use gatepost_store::AccountError;
 use utoipa_axum::router::OpenApiRouter;
 
+pub(crate) use self::audit::time;
 use super::Api;
 use crate::problem::Problem;
 

@@ -3,6 +3,4 @@
 pub(crate) mod world;
 
 mod access;
-mod policy;
-mod rules;
 mod table;

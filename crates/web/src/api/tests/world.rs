@@ -10,12 +10,15 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Request, StatusCode};
 use gatepost_policy::document::{Profile, Spans};
+use gatepost_policy::retry::Lifetime;
 use gatepost_policy::snapshot::{Snapshot, TlsSettings};
+use gatepost_policy::tls::Level;
 use gatepost_store::embedded::{self, Embedded, Mode, Options};
 use gatepost_store::{
-    Accounts as _, Author, Doorman, ManualClock, NewToken, NewUser, Role, Secret, Settings as _,
-    UserKind,
+    Accounts as _, Author, Doorman, ManualClock, NewToken, NewUser, Order, Role, Secret,
+    Settings as _, StoreError, UserKind, Waiting,
 };
+use gatepost_wire::address::AddressDomain;
 use gatepost_wire::timestamp::Timestamp;
 use http_body_util::BodyExt as _;
 use prometheus_client::registry::Registry;
@@ -24,7 +27,7 @@ use tower::ServiceExt as _;
 
 use crate::api::Stores;
 use crate::meters::Meters;
-use crate::outside::Outside;
+use crate::outside::{Outside, Probed};
 use crate::peer::Peer;
 use crate::server::{Condition, Parts, Site};
 
@@ -38,6 +41,30 @@ pub(crate) struct Alone;
 impl Outside for Alone {
     fn hostname(&self) -> String {
         "gateway.acme.example".to_owned()
+    }
+
+    fn lifetime(&self) -> Lifetime {
+        let day = std::time::Duration::from_secs(86_400);
+        Lifetime { ordinary: day * 5, enforced: day }
+    }
+
+    async fn judge(&self, waiting: &[Waiting]) -> Result<Order, StoreError> {
+        assert!(!waiting.is_empty(), "nothing is to be judged");
+        Ok(Order::Reevaluate(std::collections::HashMap::new()))
+    }
+
+    async fn probe(
+        &self,
+        domains: Vec<AddressDomain>,
+        level: Level,
+    ) -> Result<Vec<Probed>, String> {
+        let at = Timestamp::from_millis(0);
+        let probed = domains.iter().map(AddressDomain::key).map(|domain| {
+            let record =
+                serde_json::json!({ "domain": domain, "ready": true, "level": level, "at": at });
+            Probed { domain, at, record }
+        });
+        Ok(probed.collect())
     }
 }
 
