@@ -110,8 +110,7 @@ impl Chained {
     pub(crate) fn new(seq: u64, at: Timestamp, new: NewAudit) -> Self {
         let NewAudit { what, target, before, after, revision, author } = new;
         let Author { by, reason, from, via } = author;
-        // As much of the time as JSON keeps.
-        let at = Timestamp::from_millis(at.millis().div_euclid(1000).saturating_mul(1000));
+        let at = second(at);
         let what = what.to_owned();
         Self { seq, at, by, via, from, what, target, before, after, reason, revision }
     }
@@ -120,6 +119,11 @@ impl Chained {
         let Self { seq, at, by, via, from, what, target, before, after, reason, revision } = self;
         AuditEntry { seq, at, by, via, from, what, target, before, after, reason, revision, hash }
     }
+}
+
+/// As much of a time as JSON keeps.
+pub(crate) fn second(at: Timestamp) -> Timestamp {
+    Timestamp::from_millis(at.millis().div_euclid(1000).saturating_mul(1000))
 }
 
 /// The hash of an entry that follows `previous`, in lower-case hex.

@@ -108,7 +108,8 @@ fn page(
 ) -> Result<AuditPage, StoreError> {
     let AuditSearch { by, what, since, until, text } = wanted;
     let by = by.as_deref().map(search_key);
-    let (since, until) = (since.map(Timestamp::millis), until.map(Timestamp::millis));
+    let second = |at: Timestamp| audit::second(at).millis();
+    let (since, until) = (since.map(second), until.map(second));
     let text = text.as_deref().map(pattern).transpose()?;
     let total = connection
         .prepare_cached(&format!("SELECT count(*) FROM audit WHERE {WANTED}"))?

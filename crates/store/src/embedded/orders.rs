@@ -16,12 +16,13 @@ use gatepost_wire::timestamp::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
 use super::{
-    Embedded, browse,
+    Embedded, audit, browse,
     changes::{self, Change, Effect, InHand},
     core::{Core, locked},
     index, journal, quarantine, queue, rows, schema, settings,
 };
 use crate::{
+    audit::NewAudit,
     claim::{CopyKey, QueuedRecipient},
     disk,
     error::{Cause, StoreError},
@@ -378,7 +379,42 @@ fn give_all(
             }
         }
     }
+    if let Some(entry) = noted(giving, &given)
+        && let Err(error) = audit::write(connection, giving.orders.now, entry)
+    {
+        changes::thaw(core, &effects);
+        return Err(error);
+    }
     Ok((given, effects))
+}
+
+/// The entry of the audit log about what an order did; `None` where it did nothing.
+fn noted(giving: &Giving, given: &Given) -> Option<NewAudit> {
+    let Giving { orders: Orders { order, author, now: _ }, selection, .. } = giving;
+    let taken: Vec<&Sending> =
+        given.done.iter().map(|(_, one)| one).chain(&given.acted.sending).collect();
+    if taken.is_empty() {
+        return None;
+    }
+    let target = match selection {
+        Selection::All => "all waiting mail".to_owned(),
+        Selection::Domain(domain) => domain.clone(),
+        Selection::Filter { .. } => "what a filter picked".to_owned(),
+        Selection::Ids(ids) => match ids.as_slice() {
+            [id] => id.to_string(),
+            ids => format!("{} ids", ids.len()),
+        },
+    };
+    let listed: Vec<_> = taken
+        .iter()
+        .take(changes::BATCH)
+        .map(|Sending { entry, message, recipient }| {
+            serde_json::json!({ "id": entry, "message": message, "recipient": recipient })
+        })
+        .collect();
+    let after = serde_json::json!({ "count": taken.len(), "recipients": listed });
+    let entry = NewAudit::new(order.word(), author).target(target);
+    Some(entry.change(serde_json::Value::Null, after))
 }
 
 fn give_one(

@@ -6,12 +6,13 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use ulid::Ulid;
 
 use super::{
-    Embedded,
+    Embedded, audit,
     changes::{self, Change, Effect},
     core::Core,
     index, journal, rows,
 };
 use crate::{
+    audit::NewAudit,
     claim::CopyKey,
     error::StoreError,
     intake::{self, CopyRecord},
@@ -174,6 +175,11 @@ fn end(
             None => groups.push(Group { message, json, recipients: vec![recipient] }),
         }
     }
+    if let Some(author) = author
+        && !groups.is_empty()
+    {
+        audit::write(connection, now, noted(fate, author, &groups))?;
+    }
     let mut count = 0_usize;
     let mut effects = Vec::new();
     for group in groups {
@@ -198,6 +204,22 @@ fn end(
         changes::announce(connection, core, &change)?;
     }
     Ok((count, effects))
+}
+
+/// The entry of the audit log about the end of these.
+fn noted(fate: Fate, author: &Author, groups: &[Group]) -> NewAudit {
+    let recipients: Vec<_> = groups
+        .iter()
+        .flat_map(|group| group.recipients.iter().map(move |one| (group.message, one)))
+        .map(|(message, (entry, recipient))| {
+            let recipient = recipient.mailbox.to_string();
+            serde_json::json!({ "id": entry, "message": message, "recipient": recipient })
+        })
+        .collect();
+    let one = if let [only] = groups { only.message.to_string() } else { String::new() };
+    let target = if one.is_empty() { format!("{} messages", groups.len()) } else { one };
+    let before = serde_json::json!({ "quarantined": recipients });
+    NewAudit::new(fate.word(), author).target(target).change(before, serde_json::Value::Null)
 }
 
 /// Puts recipients into the queue, due now, with the demands that the rules gave.

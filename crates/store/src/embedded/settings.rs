@@ -11,11 +11,12 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Embedded,
+    Embedded, audit,
     changes::Effect,
     rows::{signed, unsigned},
 };
 use crate::{
+    audit::{NewAudit, policy_changes},
     error::StoreError,
     traits::{Settings, SettingsError},
     view::{Author, Committed, Revision, StoredRevision},
@@ -60,23 +61,19 @@ impl Settings for Embedded {
         document: &PolicyDocument,
         author: &Author,
     ) -> Result<Committed, SettingsError> {
-        let (author, document) = (author.clone(), document.clone());
-        self.act(move |connection, core| {
-            let head = head(connection)?;
-            if let Some(base) = base
-                && base != head
-            {
-                return Ok((Err(SettingsError::Conflict { base, head }), Vec::new()));
-            }
-            let same = load(connection, head)?.is_some_and(|held| held.document == document);
-            if same {
-                return Ok((Ok(Committed { revision: head, changed: false }), Vec::new()));
-            }
-            let revision = head.saturating_add(1);
-            insert(connection, revision, &document, &author, core.options.clock.now())?;
-            Ok((Ok(Committed { revision, changed: true }), vec![Effect::Head(revision)]))
-        })
-        .await?
+        self.commit_as("policy.commit", base, document, author).await
+    }
+
+    async fn rollback(
+        &self,
+        base: Option<u64>,
+        to: u64,
+        author: &Author,
+    ) -> Result<Committed, SettingsError> {
+        let Some(StoredRevision { revision: _, document }) = self.load(to).await? else {
+            return Err(SettingsError::NoSuchRevision(to));
+        };
+        self.commit_as("policy.rollback", base, &document, author).await
     }
 
     fn profile(&self) -> Profile {
@@ -91,6 +88,41 @@ impl Settings for Embedded {
             // The sender is in the core, which this borrows.
             Err(_) => std::future::pending().await,
         }
+    }
+}
+
+impl Embedded {
+    /// Makes a revision, and the entry of the audit log with that word.
+    async fn commit_as(
+        &self,
+        what: &'static str,
+        base: Option<u64>,
+        document: &PolicyDocument,
+        author: &Author,
+    ) -> Result<Committed, SettingsError> {
+        let (author, document) = (author.clone(), document.clone());
+        self.act(move |connection, core| {
+            let head = head(connection)?;
+            if let Some(base) = base
+                && base != head
+            {
+                return Ok((Err(SettingsError::Conflict { base, head }), Vec::new()));
+            }
+            let held = load(connection, head)?.map(|held| held.document).unwrap_or_default();
+            if held == document {
+                return Ok((Ok(Committed { revision: head, changed: false }), Vec::new()));
+            }
+            let revision = head.saturating_add(1);
+            let now = core.options.clock.now();
+            insert(connection, revision, &document, &author, now)?;
+            let (before, after) = policy_changes(&held, &document)?;
+            let entry = NewAudit::new(what, &author)
+                .target(format!("revision {revision}"))
+                .change(before, after);
+            audit::write(connection, now, NewAudit { revision: Some(revision), ..entry })?;
+            Ok((Ok(Committed { revision, changed: true }), vec![Effect::Head(revision)]))
+        })
+        .await?
     }
 }
 

@@ -360,7 +360,8 @@ async fn a_code_counts_once_and_so_does_each_recovery_code() {
     assert!(!verify(&code).await, "the code that confirmed it was used");
     bench.pass(30);
     let code = bench.code(&setup);
-    let spaced = format!("{} {}", &code[..3], &code[3..]);
+    let (left, right) = code.split_at(3);
+    let spaced = format!("{left} {right}");
     assert!(verify(&spaced).await);
     assert!(!verify(&code).await, "a replay");
     bench.pass(90);
@@ -483,11 +484,53 @@ async fn the_log_is_searched_and_paged_newest_first() {
         until: Some(s::start().plus(Duration::from_secs(180))),
         ..all.clone()
     };
-    assert_eq!(find(&times, None, 9).await, (vec![3], None, 1));
+    assert_eq!(find(&times, None, 9).await, (vec![3, 2], None, 2));
     let text = AuditSearch { text: Some("TICKET 47".into()), ..all.clone() };
     assert_eq!(find(&text, None, 9).await.2, 5);
     for nothing in ["ticket%", "t_cket", "\\"] {
         let text = AuditSearch { text: Some(nothing.into()), ..all.clone() };
         assert_eq!(find(&text, None, 9).await.2, 0, "{nothing}");
     }
+}
+
+#[tokio::test]
+async fn the_policy_the_queue_and_the_quarantine_write_their_entries_with_what_they_did() {
+    use crate::{Inspect as _, NewMessage, Order, Selection, Settings as _};
+
+    let bench = Bench::new().await;
+    let store = &bench.store;
+    let first = store.load(1).await.unwrap().unwrap().document;
+    let toml = "[[domain]]\nname = \"acme.example\"";
+    let changed =
+        gatepost_policy::document::PolicyDocument::parse_toml(toml, "p").unwrap().document;
+    let author = root().through(Via::Api, Some("192.0.2.1"));
+    store.commit(Some(1), &changed, &author).await.unwrap();
+    assert!(!store.commit(Some(2), &changed, &author).await.unwrap().changed);
+    assert!(store.commit(Some(1), &first, &author).await.is_err());
+    store.rollback(None, 1, &author).await.unwrap();
+
+    let copies = vec![s::copy(&["anna@partner.example"], vec![])];
+    let quarantined = vec![s::quarantined(&["ben@partner.example"], bench.clock.now())];
+    let message = s::message(crate::Enqueue::mint(store), bench.clock.now());
+    s::put(store, b"x\r\n", NewMessage { copies, quarantined, ..message }).await;
+    store.queue_order(&Selection::All, Order::Hold, &author, Some(1)).await.unwrap();
+    store.queue_order(&Selection::All, Order::Hold, &author, Some(2)).await.unwrap_err();
+    store.quarantine_delete(&Selection::All, &author).await.unwrap();
+    // What is gone already makes no entry.
+    store.quarantine_delete(&Selection::All, &author).await.unwrap();
+
+    let mut entries = store.entries(&AuditSearch::default(), None, 99).await.unwrap().entries;
+    entries.reverse();
+    let words: Vec<_> = entries.iter().map(|entry| entry.what.as_str()).collect();
+    assert_eq!(words, ["policy.commit", "policy.rollback", "queue.hold", "quarantine.delete"]);
+    assert_eq!((entries[0].revision, entries[1].revision), (Some(2), Some(3)));
+    assert_eq!(entries[0].before["domain"]["acme.example"], serde_json::Value::Null);
+    assert_eq!(entries[0].after["domain"]["acme.example"]["name"], "acme.example");
+    assert_eq!(entries[2].after["recipients"][0]["recipient"], "anna@partner.example");
+    assert_eq!(entries[3].before["quarantined"][0]["recipient"], "ben@partner.example");
+    for entry in &entries {
+        assert_eq!((entry.via, entry.from.as_deref()), (Via::Api, Some("192.0.2.1")));
+        assert_eq!(entry.reason.as_deref(), Some("ticket 4711"));
+    }
+    assert_eq!(store.verify().await.unwrap().broken_at, None);
 }
