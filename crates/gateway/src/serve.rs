@@ -10,7 +10,7 @@ mod background;
 mod chronicle;
 mod house;
 mod listeners;
-mod logins;
+pub(crate) mod logins;
 mod resolver;
 pub(crate) mod secrets;
 pub(crate) mod settings;
@@ -38,6 +38,7 @@ use crate::supervise::Supervisor;
 use background::Background;
 use chronicle::Chronicle;
 use listeners::Listeners;
+use logins::Logins;
 use resolver::Exchangeable;
 use secrets::PasswordFiles;
 
@@ -152,6 +153,7 @@ impl Gateway {
         };
         let connector = connector(&config, own_connector.as_ref()).await;
         let snapshot = background::load(&store, &config, store.head()).await?;
+        can_log_in(&config, &store).await?;
         let shared = Arc::new(Shared {
             server: Arc::new(ArcSwap::from_pointee(settings::server(&config))),
             delivery: Arc::new(ArcSwap::from_pointee(settings::delivery(&config, Vec::new()))),
@@ -169,7 +171,13 @@ impl Gateway {
             Arc::clone(&metrics),
             &supervisor.rest,
         ));
-        let receiver = receiver(&store, &shared, &clock, Arc::clone(&chronicle));
+        let doorman = Arc::new(Doorman::default());
+        let logins = Arc::new(Logins {
+            accounts: Arc::new(store.clone()),
+            doorman: Arc::clone(&doorman),
+            clock: Arc::clone(&clock),
+        });
+        let receiver = receiver(&store, &shared, &clock, Arc::clone(&chronicle), logins);
         let mut listeners = Listeners::new(receiver, supervisor.sessions.clone());
         let config = shared.config.load_full();
         let bound = listeners.bind(&config.listeners, &certificate).map_err(address_refused)?;
@@ -202,7 +210,7 @@ impl Gateway {
             snapshot: Arc::clone(&shared.snapshot),
             clock,
             outside: Arc::new(outside),
-            doorman: Arc::new(Doorman::default()),
+            doorman,
             meters,
             tls: admin_tls.is_some(),
         });
@@ -277,6 +285,7 @@ impl Gateway {
         keep(config.admin != old.admin, "admin.address");
         let config = Config { data_dir: old.data_dir.clone(), admin: old.admin, ..config };
         // everything that can fail comes first
+        can_log_in(&config, &self.store).await?;
         let certificate = certificate(&config).await?;
         let resolver = match &self.shared.resolver {
             Some(_) if config.dns != old.dns => Some(hickory(&config)?),
@@ -306,6 +315,14 @@ impl Gateway {
     pub async fn stop(self) {
         self.supervisor.stop().await;
         self.store.close().await;
+    }
+}
+
+/// Refuses a listener that offers AUTH to nobody.
+async fn can_log_in(config: &Config, store: &Embedded) -> Result<(), Refused> {
+    match logins::missing(config, Some(store)).await? {
+        Some(problem) => Err(Refused::Configuration(problem)),
+        None => Ok(()),
     }
 }
 
@@ -372,6 +389,7 @@ fn receiver(
     shared: &Shared,
     clock: &Arc<dyn Clock>,
     chronicle: Arc<Chronicle>,
+    logins: Arc<Logins>,
 ) -> Receiver {
     Receiver::new(
         Arc::new(store.clone()),
@@ -379,7 +397,7 @@ fn receiver(
         Arc::clone(&shared.server),
         Arc::clone(clock),
         chronicle,
-        Arc::new(logins::NoAccounts),
+        logins,
     )
 }
 

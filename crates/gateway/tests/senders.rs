@@ -6,6 +6,9 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use gatepost_policy::document::Profile;
+use gatepost_store::embedded::{self, Mode, Options};
+use gatepost_store::{Accounts as _, Author, NewUser, Secret, SystemClock, UserKind};
 use outside::gateway::{Gateway, wait_for};
 use outside::{peers, programs, sink};
 
@@ -145,6 +148,94 @@ fn swaks_is_refused_where_it_may_not_relay() {
     assert!(!sent, "{text}");
     assert!(text.contains("550 5.7.1"), "{text}");
     path.messages(0);
+}
+
+/// The password of anna's account.
+const PASSWORD: &str = "correct horse battery";
+
+/// Makes an account as `gatepost admin create-smtp-user` does.
+fn create_smtp_user(gateway: &Gateway, name: &str, password: &str) {
+    let make = async {
+        let options = Options::new(Profile::Standard, Arc::new(SystemClock::new()));
+        let folder = gateway.folder.path().join("data");
+        let store = Box::pin(embedded::open(&folder, options, Mode::Tool)).await.expect("a store");
+        let password = Some(Secret::new(password));
+        let new = NewUser { name: name.to_owned(), kind: UserKind::Smtp, password, sso: None };
+        store.create_user(new, &Author::new("test", None)).await.expect("an account");
+        store.close().await;
+    };
+    tokio::runtime::Runtime::new().expect("a runtime").block_on(make);
+}
+
+/// A gateway that lets nobody send out but whoever authenticates; its account is named anna.
+fn with_accounts() -> Path {
+    let mut gateway =
+        Gateway::prepare("[[domain]]\nname = \"acme.test\"\n", &[("partner.test", 10)]);
+    let file = gateway.folder.path().join("gatepost.toml");
+    let config = std::fs::read_to_string(&file).expect("the configuration is read");
+    let config = config.replace("tls = \"starttls\"\n", "tls = \"starttls\"\nauth = true\n");
+    std::fs::write(&file, config).expect("the configuration is written");
+    for verb in ["check", "serve"] {
+        let (status, text) = gateway.verb(&[verb]);
+        assert_eq!(status, 2, "{verb} without an SMTP user: {text}");
+        assert!(text.contains("gatepost admin create-smtp-user NAME"), "{verb}: {text}");
+    }
+    create_smtp_user(&gateway, "anna", PASSWORD);
+    let arrived: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
+    let take = Arc::clone(&arrived);
+    sink::listen(SocketAddr::new(gateway.net.ip(10), gateway.net.port()), move |message| {
+        take.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+    });
+    gateway.start();
+    Path { gateway, arrived }
+}
+
+#[test]
+fn swaks_authenticates_and_may_then_send_to_anybody() {
+    let test = "AUTH by swaks";
+    let path = with_accounts();
+    let Some(mut swaks) = path.swaks(test) else { return };
+    if !Path::run(swaks.arg("--support")).1.contains("=== TLS supported") {
+        peers::skip(test, "perl's Net::SSLeay is not there");
+        return;
+    }
+    let run = |arguments: &[&str], password: &str| {
+        let mut swaks = path.swaks(test).expect("it was there before");
+        swaks.args([
+            "--to",
+            "bob@partner.test",
+            "--auth-user",
+            "anna",
+            "--auth-password",
+            password,
+        ]);
+        Path::run(swaks.args(arguments))
+    };
+    for (number, mechanism) in ["PLAIN", "LOGIN"].into_iter().enumerate() {
+        let (sent, text) = run(&["--tls", "--auth", mechanism], PASSWORD);
+        assert!(sent, "{text}");
+        assert!(text.contains("AUTH PLAIN LOGIN") && text.contains("235 2.7.0"), "{text}");
+        assert!(text.contains("250 2.0.0 queued as 01"), "{text}");
+        let message = path.messages(number + 1).pop().expect("it has arrived");
+        let received = sink::field(&message, "Received");
+        assert!(received.contains("with ESMTPSA (TLSv1.3 "), "{mechanism}: {received}");
+    }
+    let (sent, text) = run(&["--tls", "--auth", "PLAIN"], "wrong horse battery");
+    assert!(!sent && text.contains("535 5.7.8"), "{text}");
+    let (sent, text) = run(&["--auth", "PLAIN"], PASSWORD);
+    assert!(!sent && text.contains("did not advertise authentication"), "{text}");
+    let mut stranger = path.swaks(test).expect("it was there before");
+    let (sent, text) = Path::run(stranger.args(["--tls", "--to", "bob@partner.test"]));
+    assert!(!sent && text.contains("550 5.7.1"), "{text}");
+
+    let delivered = path.gateway.list(&["messages", "search", "--outcome", "delivered"]);
+    let id = delivered[0]["message"].as_str().expect("an id");
+    let (_, story) = path.gateway.verb(&["messages", "show", id, "--json"]);
+    let story: serde_json::Value = serde_json::from_str(&story).expect("a story");
+    assert_eq!(story["client"]["account"], "anna", "{story}");
+    let log = path.gateway.log();
+    assert!(log.contains("client authenticated") && log.contains("authentication failed"));
+    assert!(!log.contains("horse"), "a password is in the log");
 }
 
 #[test]

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use clap::Args;
 use gatepost_policy::rules::lint::Finding;
-use gatepost_store::{Clock as _, SystemClock};
+use gatepost_store::{Accounts, Clock as _, SystemClock};
 use serde::Serialize;
 
-use super::{Done, Status, out, policy, store};
+use super::{Done, Status, Trouble, out, policy, store};
+use crate::serve::logins;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -20,6 +21,11 @@ pub(crate) async fn run(arguments: Arguments, config: Option<&Path>) -> Done {
     let Arguments { json } = arguments;
     let config = super::load(config, "nothing was started")?;
     crate::serve::settings::check_files(&config)?;
+    let found = store::open_existing(&config).await?;
+    let accounts = found.as_ref().map(|store| store as &dyn Accounts);
+    if let Some(problem) = logins::missing(&config, accounts).await.map_err(store::failed)? {
+        return Err(Trouble::Input(problem));
+    }
     let (revision, document, profile) = store::policy_or_initial(&config).await?;
     let snapshot = policy::compile(&config, revision, document, profile)?;
     let findings = snapshot.lint(SystemClock::new().now());

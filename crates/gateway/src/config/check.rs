@@ -130,8 +130,15 @@ fn check_listener(judge: &Judge<'_>, raw: RawListener) -> Option<Listener> {
     let RawListener { at, path, address, tls, require_tls, auth } = raw;
     let under = |key: &str| format!("{path}.{key}");
     let tls = judge.word_at(tls, &under("tls"), "listener.tls", &LISTENER_TLS);
-    if let Some(auth) = auth.filter(|auth| *auth.get_ref()) {
-        judge.absent(&auth.span(), &under("auth"), "AUTH", "auth = false");
+    let auth_span = auth.as_ref().map_or_else(|| at.clone(), toml::Spanned::span);
+    let auth = auth.is_some_and(toml::Spanned::into_inner);
+    if auth && tls == ListenerTls::Off {
+        judge.problem(
+            &auth_span,
+            &under("auth"),
+            "AUTH is offered under TLS alone, and this listener offers none.",
+            "Write tls = \"starttls\" or \"implicit\", or auth = false.",
+        );
     }
     let require_span = require_tls.as_ref().map_or_else(|| at.clone(), toml::Spanned::span);
     let require_tls = require_tls.is_some_and(toml::Spanned::into_inner);
@@ -154,7 +161,7 @@ fn check_listener(judge: &Judge<'_>, raw: RawListener) -> Option<Listener> {
         return None;
     }
     let address = judge.address_at(address, &under("address"), "listener.address");
-    Some(Listener { address, tls, require_tls, auth: false })
+    Some(Listener { address, tls, require_tls, auth })
 }
 
 fn certificate(judge: &Judge<'_>, raw: RawTls, base: &Path) -> Option<CertificateFiles> {

@@ -121,7 +121,11 @@ pub const SETTINGS: &[Setting] = &[
         "\"off\", \"starttls\", or \"implicit\" for TLS from the first byte (port 465).",
     ),
     bare("listener.require_tls", "false", "true: refuse mail before TLS (530 5.7.0)."),
-    bare("listener.auth", "false", "AUTH is not in this version."),
+    bare(
+        "listener.auth",
+        "false",
+        "true: offer AUTH PLAIN and LOGIN under TLS. Needs `gatepost admin create-smtp-user NAME`.",
+    ),
     shown(
         "tls.certificate",
         "/etc/gatepost/fullchain.pem",

@@ -105,6 +105,7 @@ auth = true
 address = "127.0.0.1:25"
 tls = "off"
 require_tls = true
+auth = true
 
 [[listener]]
 tls = "off"
@@ -190,6 +191,17 @@ fn paths_are_relative_to_the_file() {
         config("data_dir = \"/var/lib/gatepost\"\n").data_dir,
         Path::new("/var/lib/gatepost")
     );
+}
+
+#[test]
+fn a_listener_may_offer_auth_where_it_offers_tls() {
+    for tls in ["starttls", "implicit"] {
+        let text =
+            format!("[[listener]]\naddress = \"127.0.0.1:587\"\ntls = \"{tls}\"\nauth = true\n");
+        assert!(config(&text).listeners[0].auth);
+    }
+    assert!(!config("[[listener]]\naddress = \"127.0.0.1:25\"\n").listeners[0].auth);
+    assert!(!config("").listeners[0].auth);
 }
 
 #[test]
