@@ -38,6 +38,7 @@ demo: build
 # nextest runs no documentation tests, and the compile-fail guards are such: they run first, on their own.
 test: setup
 	@tools/setup-peers.sh
+	@tools/setup-sign-on.sh
 	-@tools/need.sh openssl openssl
 	-@python3 -c 'import ssl' 2>/dev/null || tools/need.sh pydoc3 python3
 	-@tools/setup-fuzz.sh

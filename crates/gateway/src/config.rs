@@ -20,6 +20,7 @@ use gatepost_policy::diagnostic::{Diagnostic, Position};
 use gatepost_policy::document::Profile;
 use gatepost_policy::snapshot::SubmittedLevel;
 use gatepost_policy::tls::{Level, UnknownLevel};
+use gatepost_store::Role;
 use gatepost_wire::address::{DomainName, Mailbox};
 
 /// Where a configuration is looked for when nobody names one.
@@ -44,6 +45,10 @@ pub struct Config {
     pub certificate: Option<CertificateFiles>,
     /// Where metrics and health are served.
     pub admin: SocketAddr,
+    /// The console's address as browsers see it, without a slash at its end; `None`: that of the admin socket.
+    pub public_url: Option<String>,
+    /// The provider that people may sign in with.
+    pub oidc: Option<SignOn>,
     /// What a client may do.
     pub limits: Limits,
     /// Resolvers; empty means those of `/etc/resolv.conf`.
@@ -65,6 +70,27 @@ pub struct Listener {
     pub require_tls: bool,
     /// Whether AUTH PLAIN and LOGIN are offered, under TLS alone.
     pub auth: bool,
+}
+
+/// Signing in with an OpenID Connect provider.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SignOn {
+    /// What the button says.
+    pub name: String,
+    /// The issuer, as the provider writes it.
+    pub issuer: String,
+    /// Our name at the provider.
+    pub client_id: String,
+    /// The file that holds our secret at the provider; a public client has none.
+    pub client_secret_file: Option<PathBuf>,
+    /// The claim that names groups.
+    pub groups_claim: String,
+    /// What members of a group may do; never empty.
+    pub roles: Vec<(String, Role)>,
+    /// What is asked for besides `openid`.
+    pub scopes: Vec<String>,
+    /// Audiences that an ID token may have besides us.
+    pub audiences: Vec<String>,
 }
 
 /// TLS on a listener.

@@ -14,6 +14,8 @@ pub(crate) mod logins;
 mod resolver;
 pub(crate) mod secrets;
 pub(crate) mod settings;
+#[cfg(feature = "oidc")]
+mod sign_on;
 
 use std::io;
 use std::net::SocketAddr;
@@ -203,6 +205,10 @@ impl Gateway {
         };
         let admin_tls = (!admin_address.ip().is_loopback())
             .then(|| Arc::new(ArcSwap::from_pointee(certificate)));
+        #[cfg(feature = "oidc")]
+        let sign_on = sign_on::provider(&config, (admin_address, admin_tls.is_some()))?;
+        #[cfg(not(feature = "oidc"))]
+        let sign_on = None;
         let site = Site::new(gatepost_web::Parts {
             registry: Arc::new(registry),
             condition: Arc::new(readiness),
@@ -213,6 +219,7 @@ impl Gateway {
             doorman,
             meters,
             tls: admin_tls.is_some(),
+            sign_on,
         });
         let socket = admin::Socket::open(admin, admin_tls.clone(), &supervisor.rest);
         admin::start(socket, site, &supervisor.rest);
@@ -283,6 +290,8 @@ impl Gateway {
         };
         keep(config.data_dir != old.data_dir, "data_dir");
         keep(config.admin != old.admin, "admin.address");
+        keep(config.public_url != old.public_url, "admin.public_url");
+        keep(config.oidc != old.oidc, "admin.oidc");
         let config = Config { data_dir: old.data_dir.clone(), admin: old.admin, ..config };
         // everything that can fail comes first
         can_log_in(&config, &self.store).await?;

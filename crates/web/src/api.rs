@@ -48,6 +48,7 @@ use crate::meters::Meters;
 use crate::outside::Outside;
 use crate::problem::Problem;
 use crate::server::Condition;
+use crate::sign_on::SignOn;
 use gate::Table;
 
 /// Where all of it is.
@@ -98,6 +99,7 @@ pub(crate) struct Api {
     pub(crate) meters: Meters,
     /// Sums over attempts, kept between requests.
     pub(crate) tallies: Arc<mail::Tallies>,
+    pub(crate) sign_on: Option<Arc<dyn SignOn>>,
     table: Arc<Table>,
 }
 
@@ -111,12 +113,22 @@ pub(crate) struct Given {
     pub(crate) transport: Transport,
     pub(crate) condition: Arc<dyn Condition>,
     pub(crate) meters: Meters,
+    pub(crate) sign_on: Option<Arc<dyn SignOn>>,
 }
 
 impl Api {
     pub(crate) fn new(given: Given) -> Self {
-        let Given { stores, snapshot, clock, outside, doorman, transport, condition, meters } =
-            given;
+        let Given {
+            stores,
+            snapshot,
+            clock,
+            outside,
+            doorman,
+            transport,
+            condition,
+            meters,
+            sign_on,
+        } = given;
         let table = Arc::new(Table::of(&document()));
         Self {
             stores,
@@ -128,6 +140,7 @@ impl Api {
             condition,
             meters,
             tallies: Arc::default(),
+            sign_on,
             table,
         }
     }

@@ -15,12 +15,16 @@ mod api;
 mod console;
 mod headers;
 mod meters;
+#[cfg(feature = "oidc")]
+pub mod oidc;
 mod outside;
 mod peer;
 mod problem;
 mod server;
+mod sign_on;
 
 pub use api::{Stores, document};
 pub use meters::Meters;
 pub use outside::{Outside, Probed};
 pub use server::{Condition, Parts, Site};
+pub use sign_on::{Back, Begun, Fetch, Identity, Refusal, RefusalKind, SignOn};

@@ -28,6 +28,7 @@ use crate::meters::Meters;
 use crate::outside::Outside;
 use crate::peer::{Door, Peer};
 use crate::problem::Problem;
+use crate::sign_on::SignOn;
 
 /// How the gateway is, as this crate needs to know it.
 #[async_trait]
@@ -59,6 +60,8 @@ pub struct Parts {
     pub meters: Meters,
     /// Whether the socket speaks TLS.
     pub tls: bool,
+    /// The provider that people may sign in with.
+    pub sign_on: Option<Arc<dyn SignOn>>,
 }
 
 /// Everything that HTTP shows.
@@ -79,8 +82,18 @@ struct Open {
 impl Site {
     /// A site of these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { registry, condition, stores, snapshot, clock, outside, doorman, meters, tls } =
-            parts;
+        let Parts {
+            registry,
+            condition,
+            stores,
+            snapshot,
+            clock,
+            outside,
+            doorman,
+            meters,
+            tls,
+            sign_on,
+        } = parts;
         let transport = if tls { Transport::Tls } else { Transport::Plain };
         let given = Given {
             stores,
@@ -91,6 +104,7 @@ impl Site {
             transport,
             condition: Arc::clone(&condition),
             meters,
+            sign_on,
         };
         let open = Open { registry, condition, document: Arc::new(api::document()) };
         Self { open, api: Api::new(given), transport }

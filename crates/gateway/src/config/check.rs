@@ -4,6 +4,7 @@
 //! on with the default in its place; the caller throws the result away when anything was noted.
 
 mod delivery;
+mod oidc;
 mod value;
 
 use std::collections::HashSet;
@@ -15,7 +16,9 @@ use gatepost_policy::diagnostic::quote;
 use gatepost_policy::document::Profile;
 use gatepost_wire::address::{DomainName, Mailbox};
 
-use super::raw::{RawConfig, RawDns, RawLimits, RawListener, RawRetention, RawTls, Written};
+use super::raw::{
+    RawAdmin, RawConfig, RawDns, RawLimits, RawListener, RawRetention, RawTls, Written,
+};
 use super::report::Report;
 use super::settings::default_of;
 use super::{CertificateFiles, Config, Limits, Listener, ListenerTls, Retention};
@@ -31,7 +34,7 @@ pub(super) fn check(report: &Report<'_>, raw: RawConfig, file: &Path) -> Config 
         store_url,
         listeners,
         tls,
-        admin_address,
+        admin,
         limits,
         dns,
         delivery,
@@ -40,7 +43,8 @@ pub(super) fn check(report: &Report<'_>, raw: RawConfig, file: &Path) -> Config 
     let judge = Judge::new(report);
     let base = file.parent().unwrap_or_else(|| Path::new("")).to_owned();
     store(&judge, store_url);
-    let admin = judge.address(admin_address, "admin.address");
+    let RawAdmin { address, public_url, oidc } = admin;
+    let admin = judge.address(address, "admin.address");
     Config {
         file: Some(file.to_owned()),
         hostname: judge.read(hostname, "hostname", host_name).unwrap_or_else(machine_name),
@@ -50,6 +54,8 @@ pub(super) fn check(report: &Report<'_>, raw: RawConfig, file: &Path) -> Config 
         listeners: check_listeners(&judge, listeners, admin),
         certificate: certificate(&judge, tls, &base),
         admin,
+        public_url: oidc::public_url(&judge, public_url),
+        oidc: oidc::check(&judge, oidc, &base),
         limits: check_limits(&judge, limits),
         dns: check_dns(&judge, dns),
         delivery: delivery::check(&judge, delivery, &base),

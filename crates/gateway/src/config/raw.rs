@@ -24,7 +24,7 @@ pub(crate) struct RawConfig {
     pub(crate) store_url: Written<String>,
     pub(crate) listeners: Option<Vec<RawListener>>,
     pub(crate) tls: RawTls,
-    pub(crate) admin_address: Written<String>,
+    pub(crate) admin: RawAdmin,
     pub(crate) limits: RawLimits,
     pub(crate) dns: RawDns,
     pub(crate) delivery: RawDelivery,
@@ -44,6 +44,25 @@ pub(crate) struct RawListener {
 pub(crate) struct RawTls {
     pub(crate) certificate: Written<String>,
     pub(crate) private_key: Written<String>,
+}
+
+#[derive(Default)]
+pub(crate) struct RawAdmin {
+    pub(crate) address: Written<String>,
+    pub(crate) public_url: Written<String>,
+    pub(crate) oidc: RawOidc,
+}
+
+#[derive(Default)]
+pub(crate) struct RawOidc {
+    pub(crate) name: Written<String>,
+    pub(crate) issuer: Written<String>,
+    pub(crate) client_id: Written<String>,
+    pub(crate) client_secret_file: Written<String>,
+    pub(crate) groups_claim: Written<String>,
+    pub(crate) roles: Written<Vec<(String, Spanned<String>)>>,
+    pub(crate) scopes: Written<Vec<Spanned<String>>>,
+    pub(crate) audiences: Written<Vec<Spanned<String>>>,
 }
 
 #[derive(Default)]
@@ -123,7 +142,7 @@ impl RawConfig {
             store_url: top.within("store", |store| store.text("url")).flatten(),
             listeners: top.each("listener", RawListener::read),
             tls: top.within("tls", RawTls::read).unwrap_or_default(),
-            admin_address: top.within("admin", |admin| admin.text("address")).flatten(),
+            admin: top.within("admin", RawAdmin::read).unwrap_or_default(),
             limits: top.within("limits", RawLimits::read).unwrap_or_default(),
             dns: top.within("dns", RawDns::read).unwrap_or_default(),
             delivery: top.within("delivery", RawDelivery::read).unwrap_or_default(),
@@ -150,6 +169,31 @@ impl RawListener {
 impl RawTls {
     fn read(section: &mut Section<'_>) -> Self {
         Self { certificate: section.text("certificate"), private_key: section.text("private_key") }
+    }
+}
+
+impl RawAdmin {
+    fn read(section: &mut Section<'_>) -> Self {
+        Self {
+            address: section.text("address"),
+            public_url: section.text("public_url"),
+            oidc: section.within("oidc", RawOidc::read).unwrap_or_default(),
+        }
+    }
+}
+
+impl RawOidc {
+    fn read(section: &mut Section<'_>) -> Self {
+        Self {
+            name: section.text("name"),
+            issuer: section.text("issuer"),
+            client_id: section.text("client_id"),
+            client_secret_file: section.text("client_secret_file"),
+            groups_claim: section.text("groups_claim"),
+            roles: section.words("roles"),
+            scopes: section.texts("scopes"),
+            audiences: section.texts("audiences"),
+        }
     }
 }
 
@@ -259,6 +303,18 @@ impl<'s> Section<'s> {
                 .iter()
                 .map(|item| Some(Spanned::new(item.span(), item.get_ref().as_str()?.to_owned())))
                 .collect::<Option<Vec<_>>>()
+        })
+    }
+
+    /// A table whose keys are the writer's own, each with a text.
+    fn words(&mut self, key: &'static str) -> Written<Vec<(String, Spanned<String>)>> {
+        self.take(key, "a table of texts, such as { \"staff\" = \"viewer\" }", |value| {
+            let pair =
+                |(key, value): (&Spanned<std::borrow::Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
+                    let text = value.get_ref().as_str()?.to_owned();
+                    Some((key.get_ref().to_string(), Spanned::new(value.span(), text)))
+                };
+            value.as_table()?.iter().map(pair).collect::<Option<Vec<_>>>()
         })
     }
 

@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod oidc;
 mod session;
 mod shapes;
 mod tokens;
@@ -18,6 +19,7 @@ use crate::problem::Problem;
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .merge(session::routes())
+        .merge(oidc::routes())
         .merge(account::routes())
         .merge(users::routes())
         .merge(tokens::routes())

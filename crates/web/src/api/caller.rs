@@ -188,7 +188,7 @@ pub(crate) fn drop_cookie(transport: Transport) -> String {
     format!("{name}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0{secure}")
 }
 
-const fn secure(transport: Transport) -> &'static str {
+pub(crate) const fn secure(transport: Transport) -> &'static str {
     match transport {
         Transport::Plain => "",
         Transport::Tls => "; Secure",

@@ -10,7 +10,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse};
 use gatepost_store::{
-    AccountError, Author, KindWanted, NewAudit, Secret, Session, User, Via, Wait,
+    AccountError, Author, KindWanted, NewAudit, OpenedSession, Secret, Session, User, Via, Wait,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -179,16 +179,25 @@ pub(super) async fn begin(
     source: IpAddr,
     headers: &HeaderMap,
 ) -> Result<impl IntoResponse + use<>, Problem> {
-    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
-    let agent: String = agent.unwrap_or_default().chars().take(AGENT).collect();
-    let accounts = &api.stores.accounts;
-    let opened =
-        accounts.open_session(user.id, &source.to_string(), &agent).await.map_err(refused)?;
-    let session = accounts.session(&opened.token).await?;
-    api.meters.login("opened");
+    let opened = open_for(api, user, source, headers).await.map_err(refused)?;
+    let session = api.stores.accounts.session(&opened.token).await?;
     let body = state(api, session.as_ref()).await?;
     let cookie = caller::set_cookie(api.transport, &opened.token);
     Ok((AppendHeaders([(header::SET_COOKIE, cookie)]), Json(body)))
+}
+
+/// Opens it, whoever has to be told how.
+pub(super) async fn open_for(
+    api: &Api,
+    user: &User,
+    source: IpAddr,
+    headers: &HeaderMap,
+) -> Result<OpenedSession, AccountError> {
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    let agent: String = agent.unwrap_or_default().chars().take(AGENT).collect();
+    let opened = api.stores.accounts.open_session(user.id, &source.to_string(), &agent).await?;
+    api.meters.login("opened");
+    Ok(opened)
 }
 
 async fn state(api: &Api, session: Option<&Session>) -> Result<SessionState, Problem> {
@@ -197,7 +206,7 @@ async fn state(api: &Api, session: Option<&Session>) -> Result<SessionState, Pro
         csrf: session.filter(|_| user.is_some()).map(|session| session.csrf.clone()),
         user,
         setup_needed: !api.stores.accounts.has_owner().await?,
-        oidc: None,
+        oidc: api.sign_on.as_ref().map(|provider| Provider { name: provider.name().to_owned() }),
         version: env!("CARGO_PKG_VERSION"),
         hostname: api.outside.hostname(),
     })

@@ -151,6 +151,20 @@ impl World {
 
     /// With a condition and metrics of the test's own.
     pub(crate) async fn with(condition: Arc<dyn Condition>, registry: Registry) -> Self {
+        Self::of(condition, registry, None).await
+    }
+
+    /// With a provider to sign in with.
+    #[cfg(feature = "oidc")]
+    pub(crate) async fn signing_on(sign_on: Arc<dyn crate::sign_on::SignOn>) -> Self {
+        Self::of(Arc::new(Alone), Registry::default(), Some(sign_on)).await
+    }
+
+    async fn of(
+        condition: Arc<dyn Condition>,
+        registry: Registry,
+        sign_on: Option<Arc<dyn crate::sign_on::SignOn>>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_790_000_000_000)));
         let options = Options::new(Profile::Standard, clock.clone());
@@ -174,6 +188,7 @@ impl World {
             doorman: Arc::new(Doorman::default()),
             meters: Meters::default(),
             tls: false,
+            sign_on,
         });
         let mut world = Self {
             store,
