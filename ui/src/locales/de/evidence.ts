@@ -22,6 +22,7 @@ const evidence: Record<keyof typeof en, Message> = {
   incompleteText: { one: 'Es gibt {n} Lücke. Die Datei nennt sie.', other: 'Es gibt {n} Lücken. Die Datei nennt sie.' },
   incompleteNoGap: 'Einträge und Journal stimmen nicht überein.',
   gaps: 'Lücken',
+  mismatch: '{day}: das Journal hat {journal} zugestellt, die Einträge {records}.',
   counts: 'Zahlen',
   records: 'Einträge',
   delivered: 'Zugestellt',

@@ -20,6 +20,7 @@ const evidence = {
   incompleteText: { one: 'There is {n} gap. The file lists it.', other: 'There are {n} gaps. The file lists them.' },
   incompleteNoGap: 'Records and the journal do not agree.',
   gaps: 'Gaps',
+  mismatch: '{day}: the journal has {journal} delivered, the records {records}.',
   counts: 'Counts',
   records: 'Records',
   delivered: 'Delivered',

@@ -4,12 +4,12 @@ import { useState } from 'react'
 import { Button, CopyButton, Loaded, Table, type Period } from '../../design'
 import { day } from '../../lib/format'
 import { t } from '../../lib/i18n'
-import { useQuery } from '../../lib/query'
+import { useWhole } from '../mail/useWhole'
 import type { Evidence, Root } from './shapes'
 
 export function Roots({ data, period }: { data: Evidence; period: Period }) {
   const [open, setOpen] = useState(false)
-  const roots = useQuery<{ items: Root[] } | Root[]>(open ? '/tls/evidence/roots' : null, { query: { ...period, limit: 1000 } })
+  const roots = useWhole<Root>(open ? '/tls/evidence/roots' : null)
   return (
     <section className="stack stack-sm" aria-label={t('evidence.roots')}>
       <div className="row row-between">
@@ -22,8 +22,7 @@ export function Roots({ data, period }: { data: Evidence; period: Period }) {
       </div>
       {open && (
         <Loaded query={roots}>
-          {(answer) => {
-            const all = Array.isArray(answer) ? answer : answer.items
+          {(all) => {
             const items = all.filter((root) => root.day >= period.from && root.day <= period.to)
             if (items.length === 0) return <p className="muted">{t('evidence.rootsNone')}</p>
             return (

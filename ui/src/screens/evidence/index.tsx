@@ -9,7 +9,7 @@ import { day, number } from '../../lib/format'
 import { t } from '../../lib/i18n'
 import { useAction, useQuery } from '../../lib/query'
 import '../mail/mail.css'
-import { periodProblem } from '../mail/period'
+import { dayOf, periodProblem } from '../mail/period'
 import { ScopeField, useScope, type Scope } from './Scope'
 import type { Evidence as Summary } from './shapes'
 import { Roots } from './Roots'
@@ -19,7 +19,10 @@ export default function Evidence() {
   const scope = useScope()
   const problem = periodProblem(period)
   const ready = problem === null && scope.query !== null
-  const query = { ...period, ...scope.query }
+  // A day that has not begun has no evidence.
+  const today = dayOf(new Date())
+  const asked = period.from <= today && period.to > today ? { ...period, to: today } : period
+  const query = { ...asked, ...scope.query }
   const summary = useQuery<Summary>(ready ? '/tls/evidence' : null, { query })
   return (
     <Page title={t('evidence.title')} intro={t('evidence.lead')} help={{ cli: `gatepost tls evidence export --from ${period.from} --to ${period.to}`, api: `GET /api/v1/tls/evidence?from=${period.from}&to=${period.to}`, keys: ['retention.evidence'] }}>
@@ -30,11 +33,11 @@ export default function Evidence() {
         </div>
         <p className="muted small">{t('mail.utcDays')}</p>
         {problem !== null && <Banner tone="warn">{t(`mail.${problem}`)}</Banner>}
-        <Export query={query} ready={ready} period={period} />
+        <Export query={query} ready={ready} period={asked} />
       </Card>
       {ready && (
         <Loaded query={summary} lines={8}>
-          {(data) => <Result data={data} scope={scope} period={period} />}
+          {(data) => <Result data={data} scope={scope} period={asked} />}
         </Loaded>
       )}
       <Verify />
@@ -137,8 +140,11 @@ function Completeness({ data }: { data: Summary }) {
         <p>{data.gaps.length === 0 ? t('evidence.incompleteNoGap') : t('evidence.incompleteText', { n: data.gaps.length })}</p>
       </Banner>
       {data.gaps.length > 0 && (
-        <Table caption={t('evidence.gaps')} rows={data.gaps} rowKey={(_, at) => String(at)} columns={[{ key: 'gap', head: t('evidence.gaps'), names: true, cell: (gap) => <code>{typeof gap === 'string' ? gap : JSON.stringify(gap)}</code> }]} />
+        <Table caption={t('evidence.gaps')} rows={data.gaps} rowKey={(_, at) => String(at)} columns={[{ key: 'gap', head: t('evidence.gaps'), names: true, cell: (gap) => <code>{gap.first === gap.last ? String(gap.first) : `${String(gap.first)}–${String(gap.last)}`}</code> }]} />
       )}
+      {(data.mismatches ?? []).map((one) => (
+        <p key={one.day}>{t('evidence.mismatch', { day: day(one.day), journal: one.journal, records: one.records })}</p>
+      ))}
     </>
   )
 }

@@ -7,7 +7,10 @@ export interface Evidence {
   encrypted: number
   verified: number
   clear_under_enforced: number
-  gaps: unknown[]
+  /** Stretches of sequence numbers that are missing. */
+  gaps: { first: number; last: number }[]
+  /** Days whose records and whose journal differ. */
+  mismatches?: { day: string; journal: number; records: number }[]
   complete: boolean
   roots: { days: number; signed: number }
   key_fingerprint: string | null

@@ -11,6 +11,7 @@ import '../mail/mail.css'
 import { csv } from '../mail/csv'
 import { dayOf } from '../mail/period'
 import { saveText } from '../mail/save'
+import { useWhole } from '../mail/useWhole'
 import type { Level, Probe } from '../mail/shapes'
 import { levelWord } from '../mail/words'
 import { CheckPanel } from './CheckPanel'
@@ -18,7 +19,7 @@ import { PasteBox, usePaste } from './PasteBox'
 import { ReadinessTable } from './ReadinessTable'
 import { because, entryStanding, hostNames, standing, starttls, versions, type Row } from './readiness'
 import { entriesOf } from './paste'
-import { probesOf, useProbes } from './useProbes'
+import { useProbes } from './useProbes'
 
 const levels: readonly Level[] = ['require', 'verify', 'try']
 
@@ -84,12 +85,12 @@ export default function Check() {
 
 /** What earlier probes showed: the last of each domain. */
 function Kept({ level }: { level: Level }) {
-  const kept = useQuery<Probe[] | { items: Probe[] }>('/tls/probes', { query: { limit: 1000 } })
+  const kept = useWhole<Probe>('/tls/probes')
   const at: Column<Row> = { key: 'at', head: t('tls.keptAt'), cell: (row) => (row.state === 'done' && row.probes[0] !== undefined ? <Time at={row.probes[0].at} ago /> : '–') }
   return (
     <Loaded query={kept}>
-      {(answer) => {
-        const rows: Row[] = probesOf(answer).map((probe) => ({ state: 'done', domain: probe.domain, probes: [probe] }))
+      {(found) => {
+        const rows: Row[] = found.map((probe) => ({ state: 'done', domain: probe.domain, probes: [probe] }))
         return (
           <Card title={t('tls.kept')} flush actions={rows.length > 0 && <CsvButton rows={rows} level={level} />}>
             {rows.length === 0 ? <EmptyState icon="checklist" title={t('tls.keptNone')} /> : <ReadinessTable caption={t('tls.kept')} rows={rows} level={level} extra={at} />}

@@ -1,0 +1,36 @@
+// A list that is needed whole: read to its end, however many pages it comes in.
+
+import { useCallback, useEffect, useState } from 'react'
+import { api, ProblemError } from '../../lib/api'
+
+type Answer<T> = T[] | { items: T[]; next?: string | null }
+
+async function whole<T>(path: string, signal: AbortSignal): Promise<T[]> {
+  const items: T[] = []
+  let cursor: string | null = null
+  do {
+    const answer: Answer<T> = await api.get<Answer<T>>(path, { query: { cursor }, signal })
+    if (Array.isArray(answer)) return answer
+    items.push(...answer.items)
+    cursor = answer.next ?? null
+  } while (cursor !== null)
+  return items
+}
+
+/** Reads a whole list; a path null reads nothing. */
+export function useWhole<T>(path: string | null): { data: T[] | undefined; error: ProblemError | null; loading: boolean; reload: () => void } {
+  const [state, setState] = useState<{ data: T[] | undefined; error: ProblemError | null }>({ data: undefined, error: null })
+  const [round, setRound] = useState(0)
+  useEffect(() => {
+    if (path === null) return undefined
+    const stop = new AbortController()
+    whole<T>(path, stop.signal).then(
+      (data) => setState({ data, error: null }),
+      (error: unknown) => {
+        if (!stop.signal.aborted) setState((old) => ({ ...old, error: error instanceof ProblemError ? error : new ProblemError(0, { title: String(error) }) }))
+      },
+    )
+    return () => stop.abort()
+  }, [path, round])
+  return { ...state, loading: path !== null && state.data === undefined && state.error === null, reload: useCallback(() => setRound((n) => n + 1), []) }
+}
