@@ -7,7 +7,6 @@
 mod absent;
 mod check;
 mod demo;
-mod diff;
 mod init;
 mod messages;
 mod out;

@@ -8,6 +8,7 @@
 mod admin;
 mod background;
 mod chronicle;
+mod hits;
 mod house;
 mod listeners;
 pub(crate) mod logins;

@@ -39,7 +39,7 @@ pub struct Diagnostic {
     pub line: usize,
     /// The column in characters, from one; 0 where the document was no text.
     pub column: usize,
-    /// The key: `rule[2].conditions[0].match`.
+    /// The key: `rule[2].conditions[0].match`. One with other characters than names have stands in quotes.
     pub path: String,
     /// What is wrong, as a full sentence.
     pub problem: String,
@@ -62,6 +62,43 @@ impl fmt::Display for Diagnostic {
         }
         Ok(())
     }
+}
+
+impl Diagnostic {
+    /// The path as a pointer into the JSON form (RFC 6901): `/rule/2/conditions/0/match`.
+    pub fn pointer(&self) -> String {
+        let mut pointer = String::new();
+        let mut push = |key: &str| {
+            pointer.push('/');
+            pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+        };
+        let mut rest = self.path.as_str();
+        while !rest.is_empty() {
+            rest = rest.trim_start_matches(['.', '[', ']']);
+            if rest.starts_with('"') {
+                let mut quoted = serde_json::Deserializer::from_str(rest).into_iter::<String>();
+                let Some(Ok(key)) = quoted.next() else { break };
+                push(&key);
+                rest = rest.get(quoted.byte_offset()..).unwrap_or_default();
+                continue;
+            }
+            let (key, behind) = rest.split_at(rest.find(['.', '[', ']']).unwrap_or(rest.len()));
+            if !key.is_empty() {
+                push(key);
+            }
+            rest = behind;
+        }
+        pointer
+    }
+}
+
+/// A key as it stands in a path.
+pub(crate) fn path_key(key: &str) -> String {
+    let bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if !key.is_empty() && key.bytes().all(bare) {
+        return key.to_owned();
+    }
+    serde_json::Value::from(key).to_string()
 }
 
 /// The candidate that a mistyped word most likely means; `None` where nothing is near.
@@ -156,6 +193,25 @@ mod tests {
             "policy.toml:14:8  rule[2].match\n  \"matchs\" is no match type.\n  \
              Did you mean \"matches\"?"
         );
+    }
+
+    #[test]
+    fn a_path_is_a_pointer_into_the_json_form() {
+        let pointer = |path: &str| {
+            let problem = String::new();
+            let (file, remedy) = (String::new(), String::new());
+            Diagnostic { file, line: 0, column: 0, path: path.into(), problem, remedy }.pointer()
+        };
+        assert_eq!(pointer(""), "");
+        assert_eq!(pointer("rule[2].conditions[0].match"), "/rule/2/conditions/0/match");
+        for key in ["a.b", "x/y~z", "", "\"", "[0]", "ü", "a b", "plain"] {
+            let found = pointer(&format!("rule[1].{}[3]", path_key(key)));
+            let json = serde_json::json!({ "rule": [0, { key: [0, 0, 0, "here"] }] });
+            assert_eq!(json.pointer(&found), Some(&"here".into()), "{key:?}: {found}");
+        }
+        for broken in ["\"", "a.\"b", "]][[", "..", "a[", "\"\\ud800\""] {
+            let _pointer = pointer(broken);
+        }
     }
 
     #[test]

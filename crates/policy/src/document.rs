@@ -5,6 +5,7 @@
 //! [`PolicyDocument::to_toml`] prints one that reads back as an equal document.
 //! What the words mean is decided in [`crate::rules`].
 
+mod edit;
 pub(crate) mod node;
 mod print;
 pub(crate) mod read;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::system::complete;
 pub use self::{
+    edit::{At, Edited},
     spans::Spans,
     system::{Profile, SystemRule},
 };
@@ -133,6 +135,9 @@ pub struct TlsPolicyEntry {
 pub struct RuleDataEntry {
     /// Its name, unique without regard to case.
     pub name: String,
+    /// What its author wants to be known about it: one line or several.
+    #[serde(default)]
+    pub note: Option<String>,
     /// What its values are.
     pub kind: DataKind,
     /// The values, as they were written.
@@ -205,6 +210,9 @@ pub struct SystemEntry {
 pub struct CustomRule {
     /// Its name, unique without regard to case.
     pub name: String,
+    /// What its author wants to be known about it: one line or several.
+    #[serde(default)]
+    pub note: Option<String>,
     /// Whether it is tried.
     #[serde(default = "yes")]
     pub active: bool,

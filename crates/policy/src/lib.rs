@@ -8,6 +8,7 @@
 pub mod accept;
 pub mod day;
 pub mod diagnostic;
+pub mod difference;
 pub mod direction;
 pub mod document;
 mod domain_patterns;

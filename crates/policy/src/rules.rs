@@ -17,12 +17,17 @@ mod evaluate;
 pub mod expectation;
 pub mod explain;
 pub mod lint;
+pub mod preview;
+pub mod simulation;
 
 use std::sync::Arc;
 
 use crate::{
     diagnostic::Diagnostic,
-    document::{DataKind, FinalAction, PolicyDocument, Profile, Spans, SystemRule},
+    document::{
+        ActionEntry, ConditionEntry, DataKind, FinalAction, PolicyDocument, Profile, Spans,
+        SystemRule,
+    },
 };
 
 pub use self::evaluate::Undecided;
@@ -108,6 +113,17 @@ impl RuleSet {
             active: rule.active,
             shadow: rule.shadow,
         })
+    }
+
+    /// What a System Rule looks at, what it does, and how it ends the walk.
+    pub fn system(
+        &self,
+        system: SystemRule,
+    ) -> Option<(Vec<ConditionEntry>, Vec<ActionEntry>, FinalAction)> {
+        let rule = self.rules.iter().find(|rule| rule.system == Some(system))?;
+        let conditions = rule.conditions.iter().map(|condition| condition.entry.clone()).collect();
+        let actions = rule.actions.iter().map(|action| action.entry.clone()).collect();
+        Some((conditions, actions, rule.last))
     }
 
     pub(crate) fn own(&self) -> &DataSet {

@@ -3,6 +3,7 @@
 //! A backend is done when all of these pass. They know a store by its traits only.
 
 mod orders;
+mod rulebook;
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +16,7 @@ use gatepost_wire::timestamp::Timestamp;
 
 use crate::{
     Author, Clock as _, Closed, Dispatch, Enqueue, EntryState, Event, EventKind, Fate, Inspect,
-    Journal, ManualClock, NewCopy, NewMessage, Retention, Search, Selection, Settings,
+    Journal, ManualClock, NewCopy, NewMessage, Retention, Rulebook, Search, Selection, Settings,
     SettingsError, Verdict, samples as s,
 };
 
@@ -30,6 +31,7 @@ pub(crate) struct Store {
     pub(crate) inspect: Arc<dyn Inspect>,
     pub(crate) settings: Arc<dyn Settings>,
     pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) rulebook: Arc<dyn Rulebook>,
     pub(crate) clock: Arc<ManualClock>,
     /// What has to live as long as the store.
     pub(crate) _keep: Option<tempfile::TempDir>,
@@ -38,14 +40,15 @@ pub(crate) struct Store {
 impl Store {
     pub(crate) fn new<S>(store: S, clock: Arc<ManualClock>, keep: Option<tempfile::TempDir>) -> Self
     where
-        S: Enqueue + Dispatch + Inspect + Settings + Journal + Clone + 'static,
+        S: Enqueue + Dispatch + Inspect + Settings + Journal + Rulebook + Clone + 'static,
     {
         Self {
             enqueue: Arc::new(store.clone()),
             dispatch: Arc::new(store.clone()),
             inspect: Arc::new(store.clone()),
             settings: Arc::new(store.clone()),
-            journal: Arc::new(store),
+            journal: Arc::new(store.clone()),
+            rulebook: Arc::new(store),
             clock,
             _keep: keep,
         }
@@ -102,6 +105,11 @@ macro_rules! conformance {
                 going_back_makes_a_new_revision_of_the_old_policy
                 events_are_kept_in_order
             }
+            crate::conformance::stamp! { $make => rulebook::
+                a_rule_keeps_its_id_as_long_as_it_keeps_its_name
+                a_renamed_rule_keeps_its_id_and_its_count
+                matches_are_counted_by_rule_and_hour
+            }
             crate::conformance::stamp! { $make => orders::
                 what_is_held_is_in_no_claim_until_it_is_released
                 what_is_held_during_an_attempt_waits_when_it_ends
@@ -126,6 +134,12 @@ macro_rules! stamp {
         $(#[tokio::test]
         async fn $test() {
             crate::conformance::orders::$test(&$make.await).await;
+        })*
+    };
+    ($make:expr => rulebook:: $($test:ident)*) => {
+        $(#[tokio::test]
+        async fn $test() {
+            crate::conformance::rulebook::$test(&$make.await).await;
         })*
     };
     ($make:expr => $($test:ident)*) => {

@@ -27,6 +27,7 @@ mod quarantine;
 mod queue;
 mod recover;
 mod rows;
+mod rulebook;
 mod schema;
 mod settings;
 mod writer;

@@ -120,7 +120,12 @@ impl EntryIds {
 
 /// A new ULID: the time by `clock`, the rest random.
 pub(crate) fn mint(clock: &dyn Clock) -> ulid::Ulid {
-    let millis = u64::try_from(clock.now().millis()).unwrap_or(0);
+    mint_at(clock.now())
+}
+
+/// A new ULID of a moment.
+pub(crate) fn mint_at(now: Timestamp) -> ulid::Ulid {
+    let millis = u64::try_from(now.millis()).unwrap_or(0);
     ulid::Ulid::from_parts(millis, ulid::Ulid::generate().random())
 }
 

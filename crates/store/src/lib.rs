@@ -31,6 +31,7 @@ mod order;
 mod probes;
 mod queue;
 pub mod report;
+mod rulebook;
 #[cfg(test)]
 mod samples;
 mod segment;
@@ -68,6 +69,7 @@ pub use crate::{
     },
     probes::{KeptProbe, Probes},
     queue::Sentence,
+    rulebook::{Hit, HitCount, Hits, Ids, Named, Renamed, Rulebook},
     shape::{AGES, By, Line as ShapeLine, Row as ShapeRow, Shape},
     traits::{Dispatch, Enqueue, Inspect, Journal, Settings, SettingsError},
     view::{

@@ -9,6 +9,7 @@ mod ledger;
 mod orders;
 mod probes;
 mod queue;
+mod rulebook;
 mod show;
 
 use std::{
@@ -31,6 +32,7 @@ use crate::{
     intake::{self, CopyRecord, Quarantining},
     message::{NewMessage, NewRecipient},
     queue::Evidence,
+    rulebook::{Hit, Ids},
     view::{Author, Event, RecordedVerdict, Revision, StoredRevision},
 };
 
@@ -58,6 +60,9 @@ struct State {
     revisions: Vec<StoredRevision>,
     /// By domain.
     probes: BTreeMap<String, BTreeMap<Timestamp, serde_json::Value>>,
+    ids: Ids,
+    /// Each with the id of its rule.
+    hits: Vec<(String, Hit)>,
     /// Why no mail is taken, if a test says so.
     unhealthy: Option<Unhealthy>,
 }

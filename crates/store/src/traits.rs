@@ -19,6 +19,7 @@ use crate::{
     error::{StoreError, Unhealthy},
     message::{NewMessage, Receipt},
     order::{Acted, Order, OrderError},
+    rulebook::Renamed,
     view::{
         Author, Committed, Counts, Event, MessageStory, Pruned, QuarantineEntry, QueueEntry,
         RecordedVerdict, Retention, Revision, Search, Selection, StoredRevision, Waiting,
@@ -263,6 +264,21 @@ pub trait Settings: Send + Sync {
         &self,
         base: Option<u64>,
         document: &PolicyDocument,
+        author: &Author,
+    ) -> Result<Committed, SettingsError> {
+        self.commit_renamed(base, document, &[], author).await
+    }
+
+    /// As [`Settings::commit`], where these have another name in `document` and stay the same thing:
+    /// they keep their ids.
+    ///
+    /// # Errors
+    /// As [`Settings::commit`].
+    async fn commit_renamed(
+        &self,
+        base: Option<u64>,
+        document: &PolicyDocument,
+        renamed: &[Renamed],
         author: &Author,
     ) -> Result<Committed, SettingsError>;
 

@@ -25,7 +25,12 @@ pub(crate) mod caller;
 mod gate;
 mod mail;
 mod page;
+mod policy;
 mod precondition;
+mod routing;
+mod rule_data;
+mod rules;
+mod trace;
 
 use std::sync::Arc;
 
@@ -36,7 +41,7 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use gatepost_policy::snapshot::Snapshot;
 use gatepost_store::{
-    Accounts, Audit, Browse, Clock, Doorman, Inspect, Journal, Ledger, Probes, Settings,
+    Accounts, Audit, Browse, Clock, Doorman, Inspect, Journal, Ledger, Probes, Rulebook, Settings,
 };
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
@@ -65,13 +70,23 @@ pub struct Stores {
     pub(crate) browse: Arc<dyn Browse>,
     pub(crate) accounts: Arc<dyn Accounts>,
     pub(crate) audit: Arc<dyn Audit>,
+    pub(crate) rulebook: Arc<dyn Rulebook>,
 }
 
 impl Stores {
     /// All of them from one store.
     pub fn of<S>(store: Arc<S>) -> Self
     where
-        S: Inspect + Settings + Journal + Browse + Ledger + Probes + Accounts + Audit + 'static,
+        S: Inspect
+            + Settings
+            + Journal
+            + Browse
+            + Ledger
+            + Probes
+            + Accounts
+            + Audit
+            + Rulebook
+            + 'static,
     {
         Self {
             inspect: Arc::clone(&store) as _,
@@ -81,7 +96,8 @@ impl Stores {
             probes: Arc::clone(&store) as _,
             browse: Arc::clone(&store) as _,
             accounts: Arc::clone(&store) as _,
-            audit: store,
+            audit: Arc::clone(&store) as _,
+            rulebook: store,
         }
     }
 }
@@ -97,6 +113,7 @@ pub(crate) struct Api {
     pub(crate) transport: Transport,
     pub(crate) condition: Arc<dyn Condition>,
     pub(crate) meters: Meters,
+    desk: Arc<policy::held::Desk>,
     /// Sums over attempts, kept between requests.
     pub(crate) tallies: Arc<mail::Tallies>,
     pub(crate) sign_on: Option<Arc<dyn SignOn>>,
@@ -130,6 +147,7 @@ impl Api {
             sign_on,
         } = given;
         let table = Arc::new(Table::of(&document()));
+        let desk = Arc::default();
         Self {
             stores,
             snapshot,
@@ -139,6 +157,7 @@ impl Api {
             transport,
             condition,
             meters,
+            desk,
             tallies: Arc::default(),
             sign_on,
             table,
@@ -166,7 +185,14 @@ async fn elsewhere(method: Method, uri: Uri) -> Response {
 
 /// Every family of routes.
 fn families() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().merge(access::routes()).merge(mail::routes())
+    OpenApiRouter::new()
+        .merge(access::routes())
+        .merge(policy::routes())
+        .merge(rules::routes())
+        .merge(rule_data::routes())
+        .merge(routing::routes())
+        .merge(trace::routes())
+        .merge(mail::routes())
 }
 
 fn described() -> OpenApiRouter<Api> {

@@ -194,6 +194,18 @@ impl Problem {
         problem
     }
 
+    /// The faults of a document that cannot be used (422).
+    ///
+    /// # Errors
+    /// Any other problem, as it is.
+    pub(crate) fn into_faults(self) -> Result<Vec<Fault>, Self> {
+        if self.0.status == StatusCode::UNPROCESSABLE_ENTITY.as_u16() {
+            Ok(self.0.errors)
+        } else {
+            Err(self)
+        }
+    }
+
     /// 422 about one member.
     pub(crate) fn invalid_at(pointer: &str, detail: impl Into<String>) -> Self {
         Self::invalid(vec![Fault::new(pointer, detail, "")])

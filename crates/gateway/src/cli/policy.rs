@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use gatepost_policy::difference::unified;
 use gatepost_policy::document::{Parsed, PolicyDocument, Profile, Spans};
 use gatepost_policy::rules::lint::Finding;
 use gatepost_policy::snapshot::Snapshot;
@@ -10,7 +11,7 @@ use gatepost_store::{Author, Clock as _, Committed, Settings, SettingsError, Sys
 
 use super::out::{Ink, colour, inked, one_line};
 use super::table::Table;
-use super::{Done, Status, Trouble, diff, out, policy_test, read_file, store};
+use super::{Done, Status, Trouble, out, policy_test, read_file, store};
 use crate::config::{Config, user};
 use crate::serve::settings::tls as tls_settings;
 
@@ -173,7 +174,7 @@ async fn difference(config: Option<&Path>, file: &Path) -> Done {
     let (revision, current, profile) = store::policy_or_initial(&config).await?;
     let snapshot = read_policy(&config, file, profile, "nothing was compared")?;
     let name = format!("revision {revision}");
-    let text = diff::unified(
+    let text = unified(
         &current.to_toml(),
         &snapshot.document.to_toml(),
         &name,

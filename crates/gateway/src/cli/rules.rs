@@ -1,16 +1,13 @@
 //! `gatepost rules`: the Message Rules in order, and the simulator.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use gatepost_policy::direction::Direction;
 use gatepost_policy::document::{ActionEntry, ConditionEntry, FinalAction, RuleEntry, SystemRule};
-use gatepost_policy::facts::{Facts, Headers};
 use gatepost_policy::rules::explain::{ConditionTrace, RecipientTrace, Trace, trace};
+use gatepost_policy::rules::simulation::{Simulation as Simulated, Unusable};
 use gatepost_policy::snapshot::Snapshot;
 use gatepost_store::{Clock as _, SystemClock};
-use gatepost_wire::address::{Mailbox, ReversePath};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -189,23 +186,16 @@ fn action(entry: &ActionEntry) -> String {
 
 async fn simulate(config: Option<&Path>, simulation: Simulation) -> Done {
     let Simulation { policy, from, to, message, source_ip, direction, json } = simulation;
-    let sender = sender(&from)?;
-    let recipients = to.iter().map(|text| mailbox(text)).collect::<Result<Vec<_>, _>>()?;
-    let client = source_ip.as_deref().map_or(Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)), address)?;
-    let direction = direction.as_deref().map(direction_of).transpose()?;
-    let message = message.as_deref().map_or_else(|| Ok(b"\n".to_vec()), read_file)?;
-    let message = with_crlf(&message);
+    let message = message.as_deref().map(read_file).transpose()?;
     let snapshot = snapshot(config, policy.as_deref()).await?;
-    let facts = Facts {
-        sender,
-        recipients,
-        client,
-        from_source: snapshot.may_relay(client),
-        size: u64::try_from(message.len()).unwrap_or(u64::MAX),
-        headers: Headers::scan(&message),
-        now: SystemClock::new().now(),
-        direction_override: direction,
+    let simulated = Simulated {
+        from: &from,
+        to: &to,
+        message: message.as_deref(),
+        source_ip: source_ip.as_deref(),
+        direction: direction.as_deref(),
     };
+    let facts = simulated.facts(&snapshot, SystemClock::new().now()).map_err(unusable)?;
     let trace = trace(&snapshot, &facts);
     if json {
         out::json(&trace)?;
@@ -215,42 +205,9 @@ async fn simulate(config: Option<&Path>, simulation: Simulation) -> Done {
     Ok(Status::Fine)
 }
 
-fn sender(text: &str) -> Result<ReversePath, Trouble> {
-    match text.trim() {
-        "" | "<>" => Ok(ReversePath::Null),
-        text => mailbox(text).map(ReversePath::Mailbox),
-    }
-}
-
-fn mailbox(text: &str) -> Result<Mailbox, Trouble> {
-    let text = text.trim();
-    let bare = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(text);
-    Mailbox::parse(bare).map_err(|why| Trouble::Input(format!("{text:?} is no address: {why}")))
-}
-
-fn address(text: &str) -> Result<IpAddr, Trouble> {
-    text.parse().map_err(|_| Trouble::Input(format!("{text:?} is no IP address")))
-}
-
-fn direction_of(word: &str) -> Result<Direction, Trouble> {
-    let known = [Direction::Inbound, Direction::Outbound]
-        .into_iter()
-        .find(|direction| direction.word() == word);
-    known.ok_or_else(|| {
-        Trouble::Input(format!("{word:?} is no direction; write inbound or outbound"))
-    })
-}
-
-/// A message file as it would come over SMTP: every line ends in CR LF.
-fn with_crlf(bytes: &[u8]) -> Vec<u8> {
-    let mut message = Vec::with_capacity(bytes.len());
-    for byte in bytes {
-        if *byte == b'\n' && message.last() != Some(&b'\r') {
-            message.push(b'\r');
-        }
-        message.push(*byte);
-    }
-    message
+fn unusable(found: Vec<Unusable>) -> Trouble {
+    let problems: Vec<String> = found.into_iter().map(|one| one.problem).collect();
+    Trouble::Input(problems.join("\n"))
 }
 
 fn text(trace: &Trace, colour: bool) -> String {
@@ -326,22 +283,5 @@ fn word(value: &impl Serialize) -> String {
         Ok(Value::String(word)) => word,
         Ok(other) => other.to_string(),
         Err(_) => String::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_file_gets_the_line_ends_of_smtp_once() {
-        assert_eq!(with_crlf(b"A: b\nC: d\r\n\nx"), b"A: b\r\nC: d\r\n\r\nx");
-    }
-
-    #[test]
-    fn addresses_are_taken_with_and_without_brackets() {
-        assert!(matches!(sender("<>"), Ok(ReversePath::Null)));
-        assert_eq!(mailbox("<a@b.example>").unwrap().to_string(), "a@b.example");
-        assert!(matches!(mailbox("a b"), Err(Trouble::Input(_))));
     }
 }

@@ -19,6 +19,7 @@ use gatepost_wire::timestamp::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::hits::HitCounter;
 use crate::metrics::Metrics;
 use crate::supervise::Group;
 
@@ -32,6 +33,7 @@ pub(super) struct Chronicle {
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
     journal: mpsc::Sender<Event>,
+    hits: HitCounter,
 }
 
 impl Chronicle {
@@ -43,8 +45,9 @@ impl Chronicle {
         group: &Group,
     ) -> Self {
         let (journal, events) = mpsc::channel(WAITING);
-        group.tracker.spawn(write(store, events, group.stop.clone()));
-        Self { metrics, clock, journal }
+        group.tracker.spawn(write(store.clone(), events, group.stop.clone()));
+        let hits = HitCounter::start(Arc::new(store), Arc::clone(&clock), group);
+        Self { metrics, clock, journal, hits }
     }
 
     fn write(&self, message: MessageId, what: &'static str, detail: serde_json::Value) {
@@ -120,6 +123,7 @@ impl Observe for Chronicle {
 
     fn rule_hit(&self, matched: &Matched, recipients: usize) {
         self.metrics.rule_hit(matched, recipients);
+        self.hits.count(matched, recipients);
     }
 
     fn warning(&self, message: MessageId, warning: &Warning) {

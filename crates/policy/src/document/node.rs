@@ -128,7 +128,7 @@ fn node_of_toml(spanned: Spanned<DeValue<'_>>) -> Node {
     Node { range, value }
 }
 
-fn node_of_json(json: serde_json::Value) -> Node {
+pub(crate) fn node_of_json(json: serde_json::Value) -> Node {
     let value = match json {
         serde_json::Value::Null => Value::Other("null"),
         serde_json::Value::Bool(yes) => Value::Boolean(yes),

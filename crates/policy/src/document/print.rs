@@ -75,15 +75,12 @@ fn tls_policy(entry: &TlsPolicyEntry) -> String {
 }
 
 fn set(entry: &RuleDataEntry) -> String {
-    let RuleDataEntry { name, kind, values } = entry;
-    let mut out = format!("[[rule_data]]\nname = {}\nkind = \"{}\"\n", string(name), kind.word());
+    let RuleDataEntry { name, note, kind, values } = entry;
+    let mut out = format!("[[rule_data]]\nname = {}\n", string(name));
+    push_note(&mut out, note.as_deref());
+    push_line(&mut out, "kind", &format!("\"{}\"", kind.word()));
     match values {
-        Values::Lines(text) if text.contains('\n') => {
-            out.push_str("values = ");
-            out.push_str(&block(text));
-            out.push('\n');
-        }
-        Values::Lines(text) => push_line(&mut out, "values", &string(text)),
+        Values::Lines(text) => push_line(&mut out, "values", &lines(text)),
         Values::List(list) => push_list(&mut out, "values", list.iter().map(|value| string(value))),
     }
     out
@@ -99,8 +96,9 @@ fn system(entry: &SystemEntry) -> String {
 }
 
 fn rule(entry: &CustomRule) -> String {
-    let CustomRule { name, active, shadow, conditions, actions, final_action, reply } = entry;
+    let CustomRule { name, note, active, shadow, conditions, actions, final_action, reply } = entry;
     let mut out = format!("[[rule]]\nname = {}\n", string(name));
+    push_note(&mut out, note.as_deref());
     if !active {
         out.push_str("active = false\n");
     }
@@ -166,6 +164,12 @@ fn array(texts: &[String]) -> String {
     format!("[{}]", texts.iter().map(|text| string(text)).collect::<Vec<_>>().join(", "))
 }
 
+fn push_note(out: &mut String, note: Option<&str>) {
+    if let Some(note) = note {
+        push_line(out, "note", &lines(note));
+    }
+}
+
 fn push_line(out: &mut String, key: &str, value: &str) {
     out.push_str(key);
     out.push_str(" = ");
@@ -182,6 +186,11 @@ fn push_list(out: &mut String, key: &str, elements: impl Iterator<Item = String>
         out.push_str(",\n");
     }
     out.push_str("]\n");
+}
+
+/// A text of several lines as a block, any other on its line.
+fn lines(text: &str) -> String {
+    if text.contains('\n') { block(text) } else { string(text) }
 }
 
 fn string(text: &str) -> String {

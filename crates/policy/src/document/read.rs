@@ -8,6 +8,10 @@ mod rule;
 mod tls;
 
 use self::fields::{Fields, Reader};
+pub(super) use self::{
+    rule::rule,
+    tls::{policy as tls_policy, smart_host},
+};
 use super::{
     DataKind, DomainEntry, Parsed, PolicyDocument, Profile, RouteEntry, RuleDataEntry, SourceEntry,
     Spans, Values,
@@ -66,14 +70,14 @@ fn document(reader: &mut Reader, entries: Vec<Entry>) -> PolicyDocument {
     PolicyDocument {
         domains: reader.each("domain", domains, domain),
         outbound_sources: reader.each("outbound_source", sources, source),
-        smart_hosts: reader.each("smart_host", smart_hosts, tls::smart_host),
+        smart_hosts: reader.each("smart_host", smart_hosts, smart_host),
         rule_data: reader.each("rule_data", sets, set),
-        tls_policies: reader.each("tls_policy", policies, tls::policy),
-        rules: reader.each("rule", rules, rule::rule),
+        tls_policies: reader.each("tls_policy", policies, tls_policy),
+        rules: reader.each("rule", rules, rule),
     }
 }
 
-fn domain(mut fields: Fields<'_>) -> Option<DomainEntry> {
+pub(super) fn domain(mut fields: Fields<'_>) -> Option<DomainEntry> {
     let name = fields.required_text("name");
     let nodes = fields.list("routes");
     let (reader, path) = fields.finish();
@@ -99,14 +103,15 @@ fn level(fields: &mut Fields<'_>, key: &'static str) -> Option<Level> {
     fields.word(key, &words, &later).and_then(Level::parse)
 }
 
-fn source(mut fields: Fields<'_>) -> Option<SourceEntry> {
+pub(super) fn source(mut fields: Fields<'_>) -> Option<SourceEntry> {
     let network = fields.required_text("network");
     fields.finish();
     Some(SourceEntry { network: network? })
 }
 
-fn set(mut fields: Fields<'_>) -> Option<RuleDataEntry> {
+pub(super) fn set(mut fields: Fields<'_>) -> Option<RuleDataEntry> {
     let name = fields.required_text("name");
+    let note = fields.text("note");
     let words: Vec<&'static str> = DataKind::ALL.into_iter().map(DataKind::word).collect();
     let kind = fields.word("kind", &words, &[]);
     if kind.is_none() {
@@ -120,7 +125,7 @@ fn set(mut fields: Fields<'_>) -> Option<RuleDataEntry> {
         reader.spans.note_broken_set(name);
         return None;
     };
-    Some(RuleDataEntry { name, kind, values })
+    Some(RuleDataEntry { name, note, kind, values })
 }
 
 fn values(fields: &mut Fields<'_>) -> Option<Values> {

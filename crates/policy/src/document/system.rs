@@ -127,6 +127,7 @@ mod tests {
     fn custom(name: &str) -> RuleEntry {
         RuleEntry::Custom(Box::new(CustomRule {
             name: name.into(),
+            note: None,
             active: true,
             shadow: false,
             conditions: vec![],

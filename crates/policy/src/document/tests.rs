@@ -45,6 +45,31 @@ fn problems_of_json_have_a_path_and_no_line() {
 }
 
 #[test]
+fn a_bad_value_of_a_set_in_json_is_told_with_its_line() {
+    let found = |values: serde_json::Value| {
+        let set = serde_json::json!({ "name": "s", "kind": "domains", "values": values });
+        let json = serde_json::json!({ "rule_data": [set] });
+        let parsed = PolicyDocument::parse_json(json).unwrap();
+        let settings = crate::snapshot::TlsSettings::of(Profile::Standard);
+        let built = crate::snapshot::Snapshot::build(
+            1,
+            Profile::Standard,
+            parsed.document,
+            &parsed.spans,
+            settings,
+        );
+        let problem = built.unwrap_err().swap_remove(0);
+        (problem.pointer(), problem.problem)
+    };
+    let (pointer, problem) = found("a.example\n\na b\n".into());
+    assert_eq!(pointer, "/rule_data/0/values");
+    assert!(problem.starts_with("Line 3: "), "{problem}");
+    let (pointer, problem) = found(serde_json::json!(["a.example", "a b"]));
+    assert_eq!(pointer, "/rule_data/0/values/1");
+    assert!(problem.starts_with("\"a b\""), "{problem}");
+}
+
+#[test]
 fn unknown_keys_are_errors_with_a_suggestion() {
     assert_eq!(
         problems("[[domain]]\nname = \"a.example\"\nroute = []\n"),
@@ -105,6 +130,20 @@ until = "2027-01-31"
 domains = ["*"]
 level = "try"
 "#;
+
+#[test]
+fn notes_are_read_and_exported_as_they_were() {
+    let text = "[[rule_data]]\nname = \"Partners\"\nnote = \"as of the contract\"\nkind = \"domains\"\n\
+                values = \"partner.example\"\n\n[[rule]]\nname = \"Enforce\"\nnote = \"\"\"\nticket 4711\n\
+                asked for by the board\"\"\"\n";
+    let document = parse(text);
+    assert_eq!(document.rule_data[0].note.as_deref(), Some("as of the contract"));
+    let RuleEntry::Custom(rule) = &document.rules[0] else { panic!("a rule of ours") };
+    assert_eq!(rule.note.as_deref(), Some("ticket 4711\nasked for by the board"));
+    assert_eq!(document.to_toml(), text);
+    let found = problems("[[rule]]\nname = \"a\"\nnote = 7\n");
+    assert!(found[0].contains("`note` must be a string"), "{found:?}");
+}
 
 #[test]
 fn a_smart_host_has_defaults_that_fit_how_tls_begins() {
@@ -193,6 +232,10 @@ fn text() -> impl Strategy<Value = String> {
     .prop_filter("a blank name is refused", |text| !text.trim().is_empty())
 }
 
+fn note() -> impl Strategy<Value = Option<String>> {
+    prop::option::of(prop_oneof![text(), Just(String::new())])
+}
+
 fn literal() -> impl Strategy<Value = Literal> {
     let leaf =
         || prop_oneof![text().prop_map(Literal::Text), any::<i64>().prop_map(Literal::Number)];
@@ -226,15 +269,17 @@ fn rule() -> impl Strategy<Value = RuleEntry> {
     });
     let custom = (
         text(),
+        note(),
         any::<(bool, bool)>(),
         prop::collection::vec(condition(), 0..3),
         prop::collection::vec(action(), 0..3),
         0_usize..6,
         prop::option::of(text()),
     )
-        .prop_map(|(name, (active, shadow), conditions, actions, last, reply)| {
+        .prop_map(|(name, note, (active, shadow), conditions, actions, last, reply)| {
             RuleEntry::Custom(Box::new(CustomRule {
                 name,
+                note,
                 active,
                 shadow,
                 conditions,
@@ -257,10 +302,8 @@ fn document() -> impl Strategy<Value = PolicyDocument> {
         Just(Values::Lines(String::new())),
         prop::collection::vec(text(), 0..3).prop_map(Values::List),
     ];
-    let set = (text(), 0_usize..4, values).prop_map(|(name, kind, values)| RuleDataEntry {
-        name,
-        kind: DataKind::ALL[kind],
-        values,
+    let set = (text(), note(), 0_usize..4, values).prop_map(|(name, note, kind, values)| {
+        RuleDataEntry { name, note, kind: DataKind::ALL[kind], values }
     });
     (
         prop::collection::vec(domain, 0..3),

@@ -13,12 +13,12 @@ use std::{
 
 use gatepost_wire::address::DomainName;
 
-use super::{DataSet, Domains, NamedSet, Rule, RuleSet};
+use super::{DataSet, Domains, NamedSet, Rule, RuleSet, data_set::BadLine};
 use crate::{
     diagnostic::{Diagnostic, quote},
     document::{
         CustomRule, FinalAction, PolicyDocument, Profile, RuleDataEntry, RuleEntry, Spans,
-        SystemEntry, SystemRule, complete,
+        SystemEntry, SystemRule, Values, complete,
     },
 };
 
@@ -76,20 +76,19 @@ impl Compiler<'_> {
     }
 
     fn set(&mut self, at: usize, entry: &RuleDataEntry) {
-        let RuleDataEntry { name, kind, values } = entry;
+        let RuleDataEntry { name, note, kind, values } = entry;
         let path = self.spans.item("rule_data", at);
         let (set, bad) = DataSet::build(*kind, values.lines());
         let values_path = format!("{path}.values");
         let more = bad.len().saturating_sub(MOST_BAD_LINES);
         for line in bad.into_iter().take(MOST_BAD_LINES) {
-            let place = self.spans.line(&values_path, line.line);
-            let problem = self.spans.problem_at(place, &values_path, line.problem, line.remedy);
-            self.problems.push(problem);
+            self.problems.push(self.bad_line(&values_path, values, line));
         }
         if more > 0 {
             self.problem(&values_path, format!("{more} more lines are no values."), "");
         }
         self.is_fit_for_a_name(name, &format!("{path}.name"));
+        self.is_fit_for_a_note(note.as_deref(), &format!("{path}.note"));
         let used = false;
         let named = NamedSet { name: name.clone(), kind: *kind, set: Arc::new(set), used };
         if let Some(first) = self.by_name.get(&name.trim().to_lowercase()) {
@@ -103,6 +102,21 @@ impl Compiler<'_> {
         }
         self.by_name.insert(name.trim().to_lowercase(), self.sets.len());
         self.sets.push(named);
+    }
+
+    /// A line of a set that is no value. Where the document was no text that has lines, its number is told.
+    fn bad_line(&self, path: &str, values: &Values, bad: BadLine) -> Diagnostic {
+        let BadLine { line, problem, remedy } = bad;
+        let place = self.spans.line(path, line);
+        if place.line > 0 {
+            return self.spans.problem_at(place, path, problem, remedy);
+        }
+        match values {
+            Values::Lines(_) => {
+                self.spans.problem(path, format!("Line {}: {problem}", line + 1), remedy)
+            }
+            Values::List(_) => self.spans.problem(&format!("{path}[{line}]"), problem, remedy),
+        }
     }
 
     /// Refuses System Rules in another order, and one that is named twice (decision 6).
@@ -161,10 +175,24 @@ impl Compiler<'_> {
         }
     }
 
+    /// A note has lines and tabs, and nothing else that controls a terminal.
+    fn is_fit_for_a_note(&mut self, note: Option<&str>, path: &str) {
+        let odd = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+        if note.is_some_and(|note| note.contains(odd)) {
+            self.problem(
+                path,
+                "The note has a control character in it.",
+                "Write it as plain text.",
+            );
+        }
+    }
+
     fn rule(&mut self, entry: &CustomRule, path: &str) -> Option<Rule> {
         let before = self.problems.len();
-        let CustomRule { name, active, shadow, conditions, actions, final_action, reply } = entry;
+        let CustomRule { name, note, active, shadow, conditions, actions, final_action, reply } =
+            entry;
         self.is_fit_for_a_name(name, &format!("{path}.name"));
+        self.is_fit_for_a_note(note.as_deref(), &format!("{path}.note"));
         let list = format!("{path}.conditions");
         let conditions: Vec<_> = conditions
             .iter()

@@ -11,7 +11,7 @@ mod probe;
 mod words;
 
 pub(crate) use self::{
-    domains::Domains,
+    domains::{Domain, Domains},
     networks::{Network, Networks},
     pattern::Pattern,
     probe::{Probe, suffix_hash},
@@ -119,6 +119,48 @@ impl DataSet {
             Self::Domains(_) | Self::Networks(_) => false,
         }
     }
+}
+
+/// One line's value.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct Element<'l> {
+    /// As it is written, without blanks around it and without its comment.
+    pub(crate) text: &'l str,
+    /// As it is compared.
+    pub(crate) normalized: String,
+}
+
+/// Reads one line as the value of a set; nothing for a blank one. `first`: no line before
+/// it held a value. The error is what is wrong, and what to do.
+pub(crate) fn read_line(
+    kind: DataKind,
+    line: &str,
+    first: bool,
+) -> Result<Option<Element<'_>>, (String, String)> {
+    let text = match kind {
+        DataKind::Domains | DataKind::Networks => without_comment(line).trim(),
+        DataKind::Text => line.trim(),
+        // Blanks belong to a pattern.
+        DataKind::Regex => line.trim_end_matches('\r'),
+    };
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    let normalized = match kind {
+        DataKind::Domains => Domain::parse(text)
+            .map_err(|remedy| (domains::problem(text), remedy.to_owned()))?
+            .to_string(),
+        DataKind::Text => text.to_lowercase(),
+        DataKind::Regex => {
+            pattern::check(text, first)?;
+            text.to_owned()
+        }
+        DataKind::Networks => text
+            .parse::<Network>()
+            .map_err(|why| (networks::problem(text), why.to_string()))?
+            .shortest(),
+    };
+    Ok(Some(Element { text, normalized }))
 }
 
 /// A line without its comment (decision 21). A `#` inside a local part is none:

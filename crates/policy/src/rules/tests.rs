@@ -54,6 +54,7 @@ fn condition() -> impl Strategy<Value = ConditionEntry> {
 fn matched(entry: ConditionEntry, message: &[u8], to: &str) -> bool {
     let rule = crate::document::CustomRule {
         name: "r".into(),
+        note: None,
         active: true,
         shadow: false,
         conditions: vec![entry],

@@ -4,9 +4,10 @@ use gatepost_policy::id::EntryId;
 use gatepost_wire::timestamp::Timestamp;
 use rusqlite::params;
 
-use super::{Embedded, changes, quarantine::Fate, rows};
+use super::{Embedded, changes, quarantine::Fate, rows, rulebook};
 use crate::{
     error::StoreError,
+    rulebook::KEPT,
     view::{Pruned, Retention},
 };
 
@@ -41,6 +42,8 @@ impl Embedded {
             let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
             now.millis().saturating_sub(age)
         };
+        let hits = self.delete(rulebook::OLD_HITS, ago(KEPT)).await?;
+        tracing::trace!(hits, "counts by the hour that were old");
         Ok(Pruned {
             quarantined: self.end_entries(&expired, Fate::Expired, None).await?,
             messages: self.delete(MESSAGES, ago(history)).await?,

@@ -10,7 +10,7 @@ use gatepost_policy::document::{PolicyDocument, Profile};
 use gatepost_wire::timestamp::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{OpenError, settings};
+use super::{OpenError, rulebook, settings};
 use crate::{error::StoreError, view::Author};
 
 /// How long a transaction waits for that of another process.
@@ -176,6 +176,31 @@ const MIGRATIONS: &[&str] = &[
     CREATE INDEX audit_author ON audit (author);
     CREATE INDEX audit_what ON audit (what);
 ",
+    "
+    -- the ids of rules and sets of Rule Data; names in lower case, those that are gone too
+    CREATE TABLE policy_id (
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        id BLOB NOT NULL,
+        PRIMARY KEY (kind, name)
+    ) WITHOUT ROWID;
+
+    -- matches of rules by the hour; a rule is its id or the word of a System Rule
+    CREATE TABLE rule_hit (
+        hour INTEGER NOT NULL,
+        rule TEXT NOT NULL,
+        shadow INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        PRIMARY KEY (hour, rule, shadow)
+    ) WITHOUT ROWID;
+    CREATE TABLE rule_total (
+        rule TEXT NOT NULL,
+        shadow INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        PRIMARY KEY (rule, shadow)
+    ) WITHOUT ROWID;
+",
 ];
 
 /// Opens the database and brings its tables up to date.
@@ -259,6 +284,8 @@ fn migrate(connection: &mut Connection, profile: Profile, now: Timestamp) -> Res
     }
     if found == 0 {
         begin(&transaction, profile, now)?;
+    } else {
+        adopt(&transaction, now)?;
     }
     transaction.pragma_update(None, "user_version", known).map_err(StoreError::from)?;
     transaction.commit().map_err(StoreError::from)?;
@@ -270,6 +297,15 @@ fn begin(connection: &Connection, profile: Profile, now: Timestamp) -> Result<()
     set_meta(connection, "profile", &serde_json::to_string(&profile)?)?;
     let author = Author::gateway("a new store");
     settings::insert(connection, 1, &PolicyDocument::initial(profile), &author, now)
+}
+
+/// The rules of a store of an older version get their ids.
+fn adopt(connection: &Connection, now: Timestamp) -> Result<(), StoreError> {
+    let head = settings::head(connection)?;
+    match settings::load(connection, head)? {
+        Some(held) => rulebook::follow(connection, &held.document, &[], now),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -286,6 +322,24 @@ mod tests {
         drop(connection);
         let error = open(&path, Profile::Standard, now).unwrap_err();
         assert!(matches!(error, OpenError::TooNew { found: 99, .. }), "{error}");
+    }
+
+    #[test]
+    fn the_rules_of_an_older_store_get_ids() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let now = Timestamp::from_millis(0);
+        let connection = connect(&path).unwrap();
+        connection.execute_batch(MIGRATIONS[0]).unwrap();
+        let text = "[[rule]]\nname = \"Old\"\n";
+        let document = PolicyDocument::parse_toml(text, "policy.toml").unwrap().document;
+        set_meta(&connection, "profile", "\"standard\"").unwrap();
+        settings::insert(&connection, 1, &document, &Author::new("root", None), now).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        drop(connection);
+        let connection = open(&path, Profile::Standard, now).unwrap();
+        let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(count("SELECT count(*) FROM policy_id WHERE kind = 'rule' AND name = 'old'"), 1);
     }
 
     #[test]

@@ -14,10 +14,12 @@ use super::{
     Embedded, audit,
     changes::Effect,
     rows::{signed, unsigned},
+    rulebook,
 };
 use crate::{
     audit::{NewAudit, policy_changes},
     error::StoreError,
+    rulebook::Renamed,
     traits::{Settings, SettingsError},
     view::{Author, Committed, Revision, StoredRevision},
 };
@@ -55,13 +57,14 @@ impl Settings for Embedded {
             .await
     }
 
-    async fn commit(
+    async fn commit_renamed(
         &self,
         base: Option<u64>,
         document: &PolicyDocument,
+        renamed: &[Renamed],
         author: &Author,
     ) -> Result<Committed, SettingsError> {
-        self.commit_as("policy.commit", base, document, author).await
+        self.commit_as("policy.commit", base, (document, renamed), author).await
     }
 
     async fn rollback(
@@ -73,7 +76,7 @@ impl Settings for Embedded {
         let Some(StoredRevision { revision: _, document }) = self.load(to).await? else {
             return Err(SettingsError::NoSuchRevision(to));
         };
-        self.commit_as("policy.rollback", base, &document, author).await
+        self.commit_as("policy.rollback", base, (&document, &[]), author).await
     }
 
     fn profile(&self) -> Profile {
@@ -97,10 +100,10 @@ impl Embedded {
         &self,
         what: &'static str,
         base: Option<u64>,
-        document: &PolicyDocument,
+        (document, renamed): (&PolicyDocument, &[Renamed]),
         author: &Author,
     ) -> Result<Committed, SettingsError> {
-        let (author, document) = (author.clone(), document.clone());
+        let (author, document, renamed) = (author.clone(), document.clone(), renamed.to_vec());
         self.act(move |connection, core| {
             let head = head(connection)?;
             if let Some(base) = base
@@ -115,6 +118,7 @@ impl Embedded {
             let revision = head.saturating_add(1);
             let now = core.options.clock.now();
             insert(connection, revision, &document, &author, now)?;
+            rulebook::follow(connection, &document, &renamed, now)?;
             let (before, after) = policy_changes(&held, &document)?;
             let entry = NewAudit::new(what, &author)
                 .target(format!("revision {revision}"))
@@ -159,7 +163,10 @@ pub(super) fn insert(
     Ok(())
 }
 
-fn load(connection: &Connection, revision: u64) -> Result<Option<StoredRevision>, StoreError> {
+pub(super) fn load(
+    connection: &Connection,
+    revision: u64,
+) -> Result<Option<StoredRevision>, StoreError> {
     let row = connection
         .prepare_cached("SELECT number, at, author, document FROM revision WHERE number = ?1")?
         .query_row([signed(revision)], |row| {

@@ -11,8 +11,8 @@ use gatepost_policy::{document::PolicyDocument, id::MessageId};
 
 use super::*;
 use crate::{
-    Author, Dispatch as _, Enqueue as _, EntryState, Inspect as _, Journal as _, ManualClock,
-    NewMessage, Selection, Settings as _, Unhealthy, samples as s,
+    Author, Dispatch as _, Enqueue as _, EntryState, Hit, Inspect as _, Journal as _, ManualClock,
+    Named, NewMessage, Retention, Rulebook as _, Selection, Settings as _, Unhealthy, samples as s,
 };
 
 struct Bench {
@@ -677,4 +677,36 @@ async fn mail_whose_sender_gave_up_before_it_was_written_is_dropped() {
         bench.bodies().iter().all(|path| path.extension().is_some_and(|end| end == "segment"))
     })
     .await;
+}
+
+#[tokio::test]
+async fn ids_and_counts_survive_a_restart_and_old_hours_go() {
+    let bench = Bench::new();
+    let text = "[[rule]]\nname = \"Enforce\"\n";
+    let document = PolicyDocument::parse_toml(text, "policy.toml").unwrap().document;
+    let hit = |last| Hit { rule: "Enforce".into(), shadow: false, count: 4, last };
+    let store = bench.serve().await;
+    store.commit_renamed(None, &document, &[], &Author::new("root", None)).await.unwrap();
+    let id = store.ids().await.unwrap().of(Named::Rule, "enforce").unwrap();
+    store.count_hits(vec![hit(bench.clock.now())]).await.unwrap();
+    store.close().await;
+    drop(store);
+    let store = bench.serve().await;
+    assert_eq!(store.ids().await.unwrap().of(Named::Rule, "Enforce"), Some(id));
+    bench.clock.advance(Duration::from_secs(91 * 24 * 3600));
+    let now = bench.clock.now();
+    store.count_hits(vec![hit(now)]).await.unwrap();
+    let keep = Retention { history: Duration::from_secs(1), evidence: Duration::from_secs(1) };
+    store.prune(now, keep).await.unwrap();
+    let of_it = store.hits(now).await.unwrap().remove(&id.to_string()).unwrap();
+    assert_eq!((of_it.live.total, of_it.live.last_24h), (8, 4));
+    let hours = store
+        .core
+        .read(|connection| {
+            Ok(connection
+                .query_row("SELECT count(*) FROM rule_hit", [], |row| row.get::<_, i64>(0))?)
+        })
+        .await
+        .unwrap();
+    assert_eq!(hours, 1);
 }

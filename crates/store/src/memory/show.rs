@@ -17,6 +17,7 @@ use crate::{
     intake,
     order::{Acted, Order, OrderError, Orders},
     queue::search_key,
+    rulebook::Renamed,
     traits::{Inspect, Journal, Settings, SettingsError},
     view::{
         Author, Committed, Counts, Event, EventKind, MessageStory, Pruned, QuarantineEntry,
@@ -256,10 +257,11 @@ impl Settings for Memory {
         Ok(self.state().revisions.iter().rev().map(|held| held.revision.clone()).collect())
     }
 
-    async fn commit(
+    async fn commit_renamed(
         &self,
         base: Option<u64>,
         document: &PolicyDocument,
+        renamed: &[Renamed],
         author: &Author,
     ) -> Result<Committed, SettingsError> {
         let mut state = self.state();
@@ -278,6 +280,7 @@ impl Settings for Memory {
             revision: Revision { revision, at: self.now(), by, reason },
             document: document.clone(),
         });
+        state.follow(document, renamed, self.now());
         self.inner.head.send_replace(revision);
         Ok(Committed { revision, changed: true })
     }

@@ -3,4 +3,6 @@
 pub(crate) mod world;
 
 mod access;
+mod policy;
+mod rules;
 mod table;

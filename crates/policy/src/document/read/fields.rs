@@ -6,7 +6,7 @@ use super::super::{
     Spans,
     node::{Entry, Node, Value},
 };
-use crate::diagnostic::{Diagnostic, choice, quote, suggest};
+use crate::diagnostic::{Diagnostic, choice, path_key, quote, suggest};
 
 /// What is found while a document is read.
 pub(crate) struct Reader {
@@ -274,7 +274,8 @@ impl<'r> Fields<'r> {
     pub(crate) fn finish(self) -> (&'r mut Reader, String) {
         let Self { reader, path, entries, known } = self;
         for Entry { key, range, .. } in entries {
-            let full = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            let shown = path_key(&key);
+            let full = if path.is_empty() { shown } else { format!("{path}.{shown}") };
             reader.spans.note(&full, range);
             let remedy = suggest(&key, &known).map_or_else(
                 || format!("Known here: {}.", choice(&known)),

@@ -52,7 +52,7 @@ const ACTIONS_NOT_BUILT: &[&str] = &[
 ];
 
 /// Reads one `[[rule]]`.
-pub(super) fn rule(fields: Fields<'_>) -> Option<RuleEntry> {
+pub(in crate::document) fn rule(fields: Fields<'_>) -> Option<RuleEntry> {
     if fields.has("system") {
         system(fields).map(RuleEntry::System)
     } else {
@@ -72,6 +72,7 @@ fn system(mut fields: Fields<'_>) -> Option<SystemEntry> {
 /// A rule whose name could not be read gets an empty one, which nothing else complains about.
 fn custom(mut fields: Fields<'_>) -> CustomRule {
     let name = fields.required_text("name").unwrap_or_default();
+    let note = fields.text("note");
     let active = fields.boolean("active", true);
     let shadow = fields.boolean("shadow", false);
     let conditions = fields.list("conditions");
@@ -86,6 +87,7 @@ fn custom(mut fields: Fields<'_>) -> CustomRule {
     let (reader, path) = fields.finish();
     CustomRule {
         name,
+        note,
         active,
         shadow,
         conditions: reader.each(&format!("{path}.conditions"), conditions, condition),

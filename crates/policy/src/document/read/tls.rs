@@ -11,7 +11,7 @@ use crate::{day::Day, diagnostic::quote, tls::Level};
 const SUBMISSIONS: u16 = 465;
 
 /// Reads one `[[smart_host]]`.
-pub(super) fn smart_host(mut fields: Fields<'_>) -> Option<SmartHostEntry> {
+pub(in crate::document) fn smart_host(mut fields: Fields<'_>) -> Option<SmartHostEntry> {
     let domains = fields.required_texts("domains", "Name them: domains = [\"*\"].");
     let host = fields.required_text("host");
     let implicit_tls = fields.boolean("implicit_tls", false);
@@ -35,7 +35,7 @@ pub(super) fn smart_host(mut fields: Fields<'_>) -> Option<SmartHostEntry> {
 }
 
 /// Reads one `[[tls_policy]]`.
-pub(super) fn policy(mut fields: Fields<'_>) -> Option<TlsPolicyEntry> {
+pub(in crate::document) fn policy(mut fields: Fields<'_>) -> Option<TlsPolicyEntry> {
     let domains = fields.required_texts("domains", "Name them: domains = [\"partner.example\"].");
     let level = level(&mut fields, "level");
     if level.is_none() {

@@ -5,6 +5,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     hash::{BuildHasherDefault, Hasher},
 };
 
@@ -12,6 +13,70 @@ use gatepost_wire::address::{AddressDomain, DomainName, Mailbox};
 
 use super::{BadLine, Probe, suffix_hash};
 use crate::diagnostic::quote;
+
+/// One value of a set, in the form in which it is compared; displayed, it reads back.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Domain {
+    /// The null sender.
+    Null,
+    /// Exactly this domain or address literal.
+    Exact(String),
+    /// The subdomains of this domain, not itself.
+    Below(String),
+    /// This address.
+    Address(String),
+}
+
+impl Domain {
+    /// Reads a value without blanks around it. The error is the remedy.
+    pub(crate) fn parse(value: &str) -> Result<Self, &'static str> {
+        if value == "<>" {
+            return Ok(Self::Null);
+        }
+        if let Some(name) = value.strip_prefix("*.").or_else(|| value.strip_prefix('.')) {
+            let name = DomainName::parse(name)
+                .map_err(|_| "Write the subdomains of a domain as \".partner.example\".")?;
+            return Ok(Self::Below(name.as_str().to_owned()));
+        }
+        if value.contains('@') {
+            return Self::address(value);
+        }
+        if value == "*" {
+            return Err("Leave the Condition out: without it, every address matches.");
+        }
+        let domain = AddressDomain::parse(value.strip_suffix('.').unwrap_or(value)).map_err(|_| {
+            "Write \"partner.example\", \".partner.example\" for its subdomains, or an address."
+        })?;
+        Ok(Self::Exact(domain.key()))
+    }
+
+    fn address(value: &str) -> Result<Self, &'static str> {
+        let mailbox = Mailbox::parse(value.strip_suffix('.').unwrap_or(value)).map_err(|_| {
+            if value.starts_with('@') || value.starts_with("*@") {
+                "Write the domain alone, \"partner.example\": it matches every address there."
+            } else {
+                "Write an address as \"anna@partner.example\"."
+            }
+        })?;
+        let probe = Probe::of_mailbox(&mailbox);
+        Ok(probe.address().map_or(Self::Null, |(_, address)| Self::Address(address.to_owned())))
+    }
+}
+
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("<>"),
+            Self::Below(name) => write!(f, ".{name}"),
+            Self::Exact(text) | Self::Address(text) => f.write_str(text),
+        }
+    }
+}
+
+/// What is wrong with a value that is none.
+pub(super) fn problem(value: &str) -> String {
+    format!("{} is no domain and no address.", quote(value))
+}
 
 /// A set of kind `domains`.
 #[derive(Debug, Default)]
@@ -33,9 +98,9 @@ impl Domains {
             if value.is_empty() {
                 continue;
             }
-            if let Err(remedy) = set.insert(value) {
-                let problem = format!("{} is no domain and no address.", quote(value));
-                bad.push(BadLine::new(at, problem, remedy));
+            match Domain::parse(value) {
+                Ok(domain) => set.insert(domain),
+                Err(remedy) => bad.push(BadLine::new(at, problem(value), remedy)),
             }
         }
         (set, bad)
@@ -50,38 +115,13 @@ impl Domains {
         set
     }
 
-    fn insert(&mut self, value: &str) -> Result<(), &'static str> {
-        if value == "<>" {
-            self.null = true;
-            return Ok(());
+    fn insert(&mut self, domain: Domain) {
+        match domain {
+            Domain::Null => self.null = true,
+            Domain::Below(name) => self.below.insert(&name),
+            Domain::Address(address) => self.addresses.insert(&address),
+            Domain::Exact(key) => self.exact.insert(&key),
         }
-        if let Some(name) = value.strip_prefix("*.").or_else(|| value.strip_prefix('.')) {
-            let name = DomainName::parse(name)
-                .map_err(|_| "Write the subdomains of a domain as \".partner.example\".")?;
-            self.below.insert(name.as_str());
-            return Ok(());
-        }
-        if value.contains('@') {
-            let mailbox = Mailbox::parse(value.strip_suffix('.').unwrap_or(value)).map_err(|_| {
-                if value.starts_with('@') || value.starts_with("*@") {
-                    "Write the domain alone, \"partner.example\": it matches every address there."
-                } else {
-                    "Write an address as \"anna@partner.example\"."
-                }
-            })?;
-            if let Some((_, address)) = Probe::of_mailbox(&mailbox).address() {
-                self.addresses.insert(address);
-            }
-            return Ok(());
-        }
-        if value == "*" {
-            return Err("Leave the Condition out: without it, every address matches.");
-        }
-        let domain = AddressDomain::parse(value.strip_suffix('.').unwrap_or(value)).map_err(|_| {
-            "Write \"partner.example\", \".partner.example\" for its subdomains, or an address."
-        })?;
-        self.exact.insert(&domain.key());
-        Ok(())
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -90,6 +90,19 @@ fn masked(address: IpAddr, prefix: u8) -> IpAddr {
     }
 }
 
+/// What is wrong with a value that is none.
+pub(super) fn problem(value: &str) -> String {
+    format!("{} is no address and no network.", quote(value))
+}
+
+impl Network {
+    /// As people write it: a single address without its length.
+    pub(crate) fn shortest(self) -> String {
+        let width = if self.base.is_ipv4() { 32 } else { 128 };
+        if self.prefix == width { self.base.to_string() } else { self.to_string() }
+    }
+}
+
 /// A set of kind `networks`.
 #[derive(Debug, Default)]
 pub(crate) struct Networks {
@@ -115,10 +128,7 @@ impl Networks {
             }
             match value.parse::<Network>() {
                 Ok(network) => networks.push(network),
-                Err(why) => {
-                    let problem = format!("{} is no address and no network.", quote(value));
-                    bad.push(BadLine::new(at, problem, why.to_string()));
-                }
+                Err(why) => bad.push(BadLine::new(at, problem(value), why.to_string())),
             }
         }
         (Self::of(networks), bad)

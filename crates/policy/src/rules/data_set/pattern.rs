@@ -20,12 +20,8 @@ impl Pattern {
             .map(|(at, line)| (at, line.trim_end_matches('\r')))
             .filter(|(_, line)| !line.trim().is_empty());
         let Some((at, pattern)) = patterns.next() else { return (Self::default(), vec![]) };
-        let mut bad: Vec<BadLine> = patterns
-            .map(|(at, _)| {
-                let problem = "A regex set holds one pattern, and this is another.".to_owned();
-                BadLine::new(at, problem, "Join them with |, or make a second set.")
-            })
-            .collect();
+        let mut bad: Vec<BadLine> =
+            patterns.map(|(at, _)| BadLine::new(at, ANOTHER.to_owned(), JOIN)).collect();
         match compile(pattern) {
             Ok(regex) => (Self { regex: Some(regex) }, bad),
             Err((problem, remedy)) => {
@@ -49,6 +45,15 @@ impl Pattern {
         let text = |pattern: &Self| pattern.regex.as_ref().map(|regex| regex.as_str().to_owned());
         text(self) == text(other)
     }
+}
+
+/// What is wrong with a second pattern, and what to do.
+const ANOTHER: &str = "A regex set holds one pattern, and this is another.";
+const JOIN: &str = "Join them with |, or make a second set.";
+
+/// Whether a pattern can be had; `first`: none stands before it.
+pub(super) fn check(pattern: &str, first: bool) -> Result<(), (String, String)> {
+    if first { compile(pattern).map(drop) } else { Err((ANOTHER.to_owned(), JOIN.to_owned())) }
 }
 
 /// The compiled pattern, or what is wrong with it and what to do.
