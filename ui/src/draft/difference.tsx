@@ -84,6 +84,18 @@ export function EntryText({ value, other }: { value: unknown; other?: unknown })
   return (
     <dl className="small diff-entry">
       {Object.entries(value).map(([name, field]) => {
+        if (isFields(field)) {
+          return (
+            <div key={name}>
+              <dt className="strong">
+                <Inert text={fieldName(name)} />
+              </dt>
+              <dd className="diff-nested">
+                <EntryText value={field} />
+              </dd>
+            </div>
+          )
+        }
         const lines = fieldLines(name, field)
         return lines.length === 0 ? null : (
           <div key={name}>
