@@ -21,6 +21,8 @@ export interface DiffChange {
   to_position: number | null
   before: unknown
   after: unknown
+  /** What became of the values of a set; the first hundred of each are named. */
+  values?: { added: number; removed: number; first_added: string[]; first_removed: string[] } | null
 }
 
 /** The answer of `POST /policy/diff` and of a revision's `diff`. */
@@ -69,7 +71,7 @@ export function ChangeList({ changes }: { changes: readonly DiffChange[] }) {
             <span className="break">
               <Inert text={sentence(change)} />
             </span>
-            {change.change === 'changed' && <FieldChanges before={change.before} after={change.after} />}
+            {change.change === 'changed' && <FieldChanges change={change} />}
           </div>
         </li>
       ))}
@@ -120,9 +122,10 @@ export function EntryText({ value, other }: { value: unknown; other?: unknown })
 
 type Fields = Record<string, unknown>
 
-function FieldChanges({ before, after }: { before: unknown; after: unknown }) {
+function FieldChanges({ change: { before, after, values } }: { change: DiffChange }) {
   if (!isFields(before) || !isFields(after)) return null
-  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((name) => !same(before[name], after[name]))
+  const apart = values !== null && values !== undefined
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((name) => !same(before[name], after[name]) && !(apart && name === 'values'))
   return (
     <ul className="plain small diff-fields">
       {names.map((name) => (
@@ -130,6 +133,13 @@ function FieldChanges({ before, after }: { before: unknown; after: unknown }) {
           <FieldChange name={name} before={before[name]} after={after[name]} />
         </li>
       ))}
+      {apart && (
+        <li>
+          <span className="muted">{fieldName('values')}</span>
+          <DiffLines sign="-" lines={values.first_removed} total={values.removed} word={t('draft.before')} />
+          <DiffLines sign="+" lines={values.first_added} total={values.added} word={t('draft.after')} />
+        </li>
+      )}
     </ul>
   )
 }
@@ -151,7 +161,8 @@ function FieldChange({ name, before, after }: { name: string; before: unknown; a
   )
 }
 
-function DiffLines({ sign, lines, word: said }: { sign: '-' | '+'; lines: readonly string[]; word: string }) {
+function DiffLines({ sign, lines, total = lines.length, word: said }: { sign: '-' | '+'; lines: readonly string[]; total?: number; word: string }) {
+  const shown = Math.min(lines.length, LINES_SHOWN)
   return (
     <>
       {lines.slice(0, LINES_SHOWN).map((line, index) => (
@@ -161,7 +172,7 @@ function DiffLines({ sign, lines, word: said }: { sign: '-' | '+'; lines: readon
           <Inert text={line} />
         </div>
       ))}
-      {lines.length > LINES_SHOWN && <div className="muted">{t('data.andMore', { n: lines.length - LINES_SHOWN })}</div>}
+      {total > shown && <div className="muted">{t('data.andMore', { n: total - shown })}</div>}
     </>
   )
 }
