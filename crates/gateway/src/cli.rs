@@ -5,6 +5,8 @@
 //! 2 the input could not be used.
 
 mod absent;
+mod admin;
+mod audit;
 mod check;
 mod demo;
 mod init;
@@ -74,9 +76,12 @@ enum Verb {
     /// TLS of other sites: what it is good for, and what it was.
     #[command(subcommand)]
     Tls(tls::Verb),
-    /// Accounts. Not in this version.
-    #[command(hide = true, subcommand)]
-    Admin(absent::Admin),
+    /// Accounts of people, of SMTP clients and of programs.
+    #[command(subcommand)]
+    Admin(admin::Verb),
+    /// Who did what, and whether the record of it is whole.
+    #[command(subcommand)]
+    Audit(audit::Verb),
 }
 
 /// How a verb ended that was done.
@@ -148,7 +153,8 @@ async fn perform(arguments: Arguments) -> Done {
         Verb::Messages(verb) => messages::run(verb, config).await,
         Verb::Quarantine(verb) => quarantine::run(verb, config).await,
         Verb::Tls(verb) => tls::run(verb, config).await,
-        Verb::Admin(verb) => Err(verb.refusal()),
+        Verb::Admin(verb) => admin::run(verb, config).await,
+        Verb::Audit(verb) => audit::run(verb, config).await,
     }
 }
 

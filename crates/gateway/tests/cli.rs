@@ -352,11 +352,6 @@ fn what_this_version_does_not_have_is_known_and_refused() {
     let folder = Folder::new();
     let absent: &[&[&str]] = &[
         &["tls", "evidence", "export"],
-        &["admin", "create-user", "anna", "--role", "admin", "--password-stdin"],
-        &["admin", "create-smtp-user", "x", "--password-stdin"],
-        &["admin", "create-token", "x", "--role", "admin"],
-        &["admin", "list", "--json"],
-        &["admin", "revoke", "x"],
         &["quarantine", "release", "01JDZ0000000000000000000ZZ", "--with-rules"],
     ];
     for verb in absent {

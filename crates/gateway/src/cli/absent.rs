@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 
 use super::Trouble;
 
@@ -14,32 +14,6 @@ use super::Trouble;
 pub(crate) struct Anything {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
     _words: Vec<OsString>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Admin {
-    /// An account of a person.
-    CreateUser(Anything),
-    /// An account of an SMTP client.
-    CreateSmtpUser(Anything),
-    /// A token of a program.
-    CreateToken(Anything),
-    /// All accounts.
-    List(Anything),
-    /// Ends one.
-    Revoke(Anything),
-}
-
-impl Admin {
-    pub(crate) fn refusal(&self) -> Trouble {
-        refused(match self {
-            Self::CreateUser(_) => "admin create-user",
-            Self::CreateSmtpUser(_) => "admin create-smtp-user",
-            Self::CreateToken(_) => "admin create-token",
-            Self::List(_) => "admin list",
-            Self::Revoke(_) => "admin revoke",
-        })
-    }
 }
 
 /// The answer for a verb that is not built.
