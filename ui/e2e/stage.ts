@@ -67,6 +67,16 @@ export function makePerson(name: string, role: string): void {
   if (made.status !== 0) throw new Error(`admin create-user: ${made.out}`)
 }
 
+/** The same by the API, as whoever is signed in on that page. */
+export async function makePersonByApi(page: Page, name: string, role: string): Promise<void> {
+  const session = (await (await page.request.get('/api/v1/session')).json()) as { csrf: string }
+  const made = await page.request.post('/api/v1/users', {
+    data: { name, kind: 'person', role, password: PASSWORD },
+    headers: { 'x-csrf-token': session.csrf },
+  })
+  if (made.status() !== 201) throw new Error(`the account of ${name}: ${await made.text()}`)
+}
+
 /** A message to hand to the gateway. */
 export interface Mail {
   from?: string

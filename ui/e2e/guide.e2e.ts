@@ -1,0 +1,205 @@
+// The administrator's guide by clicking: its three set-ups, word for word, each with mail behind it. What the screen
+// says became of a message is held against what the sites saw.
+
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Browser, Page } from 'playwright-core'
+import { launch, open, seen, sendMail, setUp, shot, until, type Window } from './stage'
+import { apply } from './world'
+
+let browser: Browser
+let window: Window
+let page: Page
+
+beforeAll(async () => {
+  browser = await launch()
+  window = await open(browser)
+  page = window.page
+  await setUp(page)
+  await apply(page, '[[domain]]\nname = "acme.example"\n\n[[outbound_source]]\nnetwork = "127.0.0.0/8"\n')
+})
+
+afterAll(async () => {
+  expect(window.trouble).toEqual([])
+  await browser.close()
+})
+
+/** The names of the rules in the order in which they are shown. */
+async function order(): Promise<string[]> {
+  const list = page.getByRole('list', { name: 'Message Rules in their order' })
+  return list.getByRole('listitem').getByRole('link').allInnerTexts()
+}
+
+/** Enters a rule as the guide has it. */
+async function enterRule(name: string, match: 'Matches' | 'Does Not Match' | null, header: string): Promise<void> {
+  await page.goto('/rules')
+  await page.getByRole('link', { name: 'New rule' }).click()
+  await page.getByLabel('Name', { exact: true }).fill(name)
+  await addCondition('Direction')
+  const direction = page.getByRole('group', { name: 'Condition 1' })
+  await direction.getByLabel('Match type').selectOption({ label: 'Matches' })
+  await direction.getByLabel('Value', { exact: true }).selectOption({ label: 'Outbound' })
+  if (match !== null) {
+    await addCondition('Recipient')
+    const recipient = page.getByRole('group', { name: 'Condition 2' })
+    await recipient.getByLabel('Match type').selectOption({ label: match })
+    await recipient.getByLabel('Compared with').selectOption({ label: 'Custom Rule Data' })
+    await recipient.getByLabel('Custom Rule Data', { exact: true }).selectOption({ label: 'TLS Enforced Domains' })
+  }
+  await page.getByRole('button', { name: 'Add Action' }).click()
+  await page.getByRole('menuitem', { name: 'Add Message Header' }).click()
+  await page.getByRole('group', { name: 'Action 1' }).getByLabel('Header', { exact: true }).fill(header)
+  await page.getByRole('radio', { name: 'None', exact: true }).check()
+  await page.getByRole('link', { name: 'Done' }).click()
+  await page.getByRole('heading', { level: 1, name: 'Message Rules' }).waitFor()
+}
+
+async function addCondition(name: string): Promise<void> {
+  await page.getByRole('button', { name: 'Add Condition' }).click()
+  await page.getByRole('menuitem', { name, exact: true }).click()
+}
+
+async function publish(reason: string): Promise<number> {
+  const bar = page.getByRole('region', { name: 'Draft', exact: true })
+  await bar.getByRole('button', { name: 'Review' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Review the draft' })
+  await dialog.getByLabel('Reason').fill(reason)
+  await dialog.getByRole('button', { name: 'Publish' }).click()
+  await dialog.waitFor({ state: 'hidden' })
+  const policy = await page.request.get('/api/v1/policy')
+  return Number(policy.headers().etag?.replaceAll('"', ''))
+}
+
+/** Sends a message, and gives what the history says became of it. */
+async function outcome(to: string, subject: string, wanted: RegExp): Promise<string> {
+  expect(await sendMail({ to: [to], subject })).toMatch(/^250 2\.0\.0 queued as /)
+  await page.goto(`/history?q=${encodeURIComponent(subject)}`)
+  return until(`the outcome of ${subject}`, async () => {
+    const text = await page.getByRole('main').innerText()
+    if (wanted.test(text)) return text
+    await page.reload()
+    return null
+  })
+}
+
+const taken = (to: string, subject: string) =>
+  seen().messages.filter((message) => message.to.includes(to) && message.text.includes(`Subject: ${subject}`))
+
+test('Opportunistic TLS: a rule that adds x-TLSLevel: Try, above Deliver Outbound', async () => {
+  // the System Rule of that name is switched off, so that the rule of the guide is what acts
+  await page.goto('/rules')
+  await page.getByRole('switch', { name: 'Active: Opportunistic TLS' }).click()
+  await enterRule('Try TLS', null, 'x-TLSLevel: Try')
+  const rules = await order()
+  expect(rules.indexOf('Try TLS')).toBeLessThan(rules.indexOf('Deliver Outbound'))
+  await publish('the guide, Opportunistic TLS')
+
+  await outcome('ben@open.example', 'opportunistic tls', /TLSv1\.[23]/)
+  const [message] = await until('the message at its site', () => (taken('ben@open.example', 'opportunistic tls').length ? taken('ben@open.example', 'opportunistic tls') : null))
+  expect(message?.tls).toBe(true)
+  expect(message?.text).toMatch(/^x-TLSLevel: Try\r$/m)
+
+  await outcome('dan@plain.example', 'opportunistic clear', /Clear text/i)
+  expect(taken('dan@plain.example', 'opportunistic clear').map((found) => found.tls)).toEqual([false])
+})
+
+test('Custom Rule Data: the list of domains, one a line', async () => {
+  await page.goto('/rule-data')
+  await page.getByRole('link', { name: 'New list' }).click()
+  await page.getByLabel('Name', { exact: true }).fill('TLS Enforced Domains')
+  await page.getByLabel('Values, one a line').fill('Partner.Example.\n\nclear.example\npartner.example\nnot a domain\n')
+  await page.getByText('1 line cannot be used').waitFor()
+  await page.getByText('1 duplicate', { exact: true }).waitFor()
+  await page.getByLabel('Values, one a line').fill('Partner.Example.\n\nclear.example\n')
+  await page.getByText('2 values count').waitFor()
+  await page.getByRole('link', { name: 'Done' }).click()
+  await publish('the list of partners')
+})
+
+test('Enforced TLS: the rule is dragged above Deliver Outbound by mouse', async () => {
+  await enterRule('Enforce TLS to partners', 'Matches', 'x-TLSLevel:Require')
+  // it is put below everything first, where it would never run
+  await page.getByRole('button', { name: 'Actions for Enforce TLS to partners' }).click()
+  await page.getByRole('menuitem', { name: 'Move to bottom' }).click()
+  await until('the lint badge', async () => page.getByRole('listitem').filter({ hasText: 'Enforce TLS to partners' }).getByText('Never runs').count())
+  await shot(page, 'guide-unreachable')
+
+  const handle = page.getByRole('button', { name: 'Move rule Enforce TLS to partners' })
+  const target = page.getByRole('listitem').filter({ hasText: 'Try TLS' }).first()
+  const from = (await handle.boundingBox())!
+  const to = (await target.boundingBox())!
+  await page.mouse.move(from.x + from.width / 2, from.y + from.height / 2)
+  await page.mouse.down()
+  await page.mouse.move(from.x + from.width / 2, from.y - 20, { steps: 5 })
+  await page.mouse.move(from.x + from.width / 2, to.y + 4, { steps: 15 })
+  await page.mouse.up()
+  await until('the rule on top', async () => {
+    const rules = await order()
+    return rules.indexOf('Enforce TLS to partners') < rules.indexOf('Try TLS')
+  })
+  await until('no lint badge', async () => (await page.getByText('Never runs').count()) === 0)
+  await publish('the guide, Enforced TLS')
+
+  await outcome('anna@partner.example', 'enforced partner', /TLSv1\.[23]/)
+  const [message] = taken('anna@partner.example', 'enforced partner')
+  expect(message?.tls).toBe(true)
+  expect(message?.text.match(/^x-TLSLevel:.*$/gim)).toEqual(['x-TLSLevel: Require\r'])
+
+  // the one without TLS waits, and not one byte of it was said
+  await outcome('cara@clear.example', 'enforced waits', /Waiting/)
+  expect(taken('cara@clear.example', 'enforced waits')).toEqual([])
+  const said = seen().connections.filter((connection) => connection.domain === 'clear.example')
+  expect(said.length).toBeGreaterThan(0)
+  for (const connection of said) expect(connection.clear).not.toContain('MAIL')
+  await shot(page, 'guide-waiting')
+})
+
+test('both together: the rest by Does Not Match, ordered by keyboard, and one x-TLSLevel a message', async () => {
+  await page.goto('/rules')
+  await page.getByRole('button', { name: 'Actions for Try TLS' }).click()
+  await page.getByRole('menuitem', { name: 'Delete' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete rule' }).click()
+  await enterRule('Opportunistic for the rest', 'Does Not Match', 'x-TLSLevel:Try')
+  await page.getByRole('button', { name: 'Actions for Opportunistic for the rest' }).click()
+  await page.getByRole('menuitem', { name: 'Move to bottom' }).click()
+  const before = await order()
+  expect(before.at(-1)).toBe('Opportunistic for the rest')
+
+  const spoken: string[] = []
+  await page.exposeFunction('heard', (text: string) => spoken.push(text))
+  await page.evaluate(() => {
+    new MutationObserver((changes) => {
+      for (const change of changes) {
+        const region = (change.target instanceof Element ? change.target : change.target.parentElement)?.closest('[aria-live]')
+        const text = region?.textContent
+        if (text) (globalThis as unknown as { heard: (text: string) => void }).heard(text)
+      }
+    }).observe(document.body, { subtree: true, childList: true, characterData: true })
+  })
+  const handle = page.getByRole('button', { name: 'Move rule Opportunistic for the rest' })
+  await handle.focus()
+  await page.keyboard.press('Space')
+  for (let step = 0; step < 2; step += 1) {
+    await until('what was said', () => spoken.length > step)
+    await page.keyboard.press('ArrowUp')
+    await until('the next position', () => spoken.length > step + 1)
+  }
+  await page.keyboard.press('Space')
+  await until('the rule above Deliver Outbound', async () => {
+    const rules = await order()
+    return rules.indexOf('Opportunistic for the rest') < rules.indexOf('Deliver Outbound')
+  })
+  expect(spoken.some((text) => /Rule Opportunistic for the rest moved to position \d+ of \d+/.test(text))).toBe(true)
+  const revision = await publish('the guide, both')
+  const stored = (await (await page.request.get('/api/v1/rules')).json()) as { items: { name: string }[] }
+  expect(stored.items.map((rule) => rule.name)).toEqual(await order())
+  expect(revision).toBeGreaterThan(3)
+
+  await outcome('ella@open.example', 'both open', /TLSv1\.[23]/)
+  await outcome('fred@partner.example', 'both partner', /TLSv1\.[23]/)
+  const level = (to: string, subject: string) => taken(to, subject)[0]?.text.match(/^x-TLSLevel:.*$/gim)
+  expect(level('ella@open.example', 'both open')).toEqual(['x-TLSLevel: Try\r'])
+  expect(level('fred@partner.example', 'both partner')).toEqual(['x-TLSLevel: Require\r'])
+  // a handshake that breaks: clear text for the rest, and only for them
+  await outcome('gus@broken.example', 'both broken', /Clear text/i)
+  expect(taken('gus@broken.example', 'both broken').map((found) => found.tls)).toEqual([false])
+})
