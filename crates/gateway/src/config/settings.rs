@@ -269,7 +269,7 @@ fn heading(table: &str) -> &'static str {
         "store" => "Where mail, policy and history are kept.",
         "listener" => "Where mail comes in.",
         "tls" => "The gateway's own certificate.",
-        "admin" => "Health and metrics.",
+        "admin" => "The console, the API, health and metrics.",
         "admin.oidc" => "Signing in with an OpenID Connect provider.",
         "limits" => "What a client may do.",
         "dns" => "Name resolution.",
