@@ -119,7 +119,7 @@ fn check_listeners(
                 );
             }
             if listener.address == admin && admin.port() != 0 {
-                let problem = format!("Health and metrics (admin.address) are at {admin} too.");
+                let problem = format!("The console (admin.address) is at {admin} too.");
                 judge.problem(
                     &span,
                     &format!("{path}.address"),

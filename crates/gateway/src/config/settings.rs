@@ -135,7 +135,7 @@ pub const SETTINGS: &[Setting] = &[
     at_start(text(
         "admin.address",
         "127.0.0.1:8025",
-        "Health and metrics over HTTP. Loopback only in this version.",
+        "The console and the API. HTTP on loopback, elsewhere HTTPS with the gateway's certificate.",
     )),
     at_start(shown(
         "admin.public_url",
