@@ -12,6 +12,9 @@ help:
 	@echo 'make demo    builds Gatepost and runs the story of its guide, for real, on loopback'
 	@echo 'make test    brings in what tests need and runs every test'
 	@echo 'make build   the binary alone: target/release/gatepost'
+	@echo 'make console the console alone: ui/dist (Node.js 20.19 or newer)'
+	@echo 'make browser the console clicked through in Chromium'
+	@echo 'make openapi docs/openapi.json and the types that the console has of it'
 	@echo 'make bench   the yardstick: Gatepost beside a tuned Postfix (root)'
 	@echo 'make matrix  which rows of docs/conformance.md have a test, and which have none'
 	@echo 'make lint    format, clippy and documentation, as CI checks them'
@@ -33,9 +36,24 @@ build: setup
 demo: build
 	"$(TARGET)/release/gatepost" demo
 
+console:
+	@tools/console.sh
+
+# The document of the API, and the console's types of it.
+openapi: setup
+	cargo test -p gatepost-web --lib --locked -- --ignored api::tests::kept::write_it
+	@tools/console.sh deps && cd ui && npm run --silent types
+
+# The console clicked through in Chromium, alone.
+browser: setup
+	@tools/need.sh chromium chromium
+	@tools/console.sh
+	cargo test -p gatepost --test browser --locked
+
 # Peers with TLS of the past are a Python script with certificates of openssl; without either, their rows are
 # skipped with a loud line (pydoc3 comes with the whole of Python, which has `ssl`).
 # nextest runs no documentation tests, and the compile-fail guards are such: they run first, on their own.
+# The console is built first: its tests in the browser skip, loudly, where Node.js or Chromium cannot be had.
 test: setup
 	@tools/setup-peers.sh
 	@tools/setup-sign-on.sh

@@ -3,6 +3,7 @@
 pub(crate) mod world;
 
 mod access;
+mod kept;
 mod policy;
 mod rules;
 mod table;
