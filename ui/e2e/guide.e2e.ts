@@ -72,13 +72,16 @@ async function publish(reason: string): Promise<number> {
 /** Sends a message, and gives what the history says became of it. */
 async function outcome(to: string, subject: string, wanted: RegExp): Promise<string> {
   expect(await sendMail({ to: [to], subject })).toMatch(/^250 2\.0\.0 queued as /)
-  await page.goto(`/history?q=${encodeURIComponent(subject)}`)
-  return until(`the outcome of ${subject}`, async () => {
-    const text = await page.getByRole('main').innerText()
-    if (wanted.test(text)) return text
-    await page.reload()
-    return null
+  let text = ''
+  const found = await until(`the outcome of ${subject}`, async () => {
+    await page.goto(`/history?q=${encodeURIComponent(subject)}`)
+    await page.waitForLoadState('networkidle')
+    text = await page.getByRole('main').innerText()
+    return wanted.test(text) ? text : null
+  }, 30).catch((error: Error) => {
+    throw new Error(`${error.message}; the screen says: ${text}`)
   })
+  return found
 }
 
 const taken = (to: string, subject: string) =>
@@ -136,7 +139,9 @@ test('Enforced TLS: the rule is dragged above Deliver Outbound by mouse', async 
     const rules = await order()
     return rules.indexOf('Enforce TLS to partners') < rules.indexOf('Try TLS')
   })
-  await until('no lint badge', async () => (await page.getByText('Never runs').count()) === 0)
+  await until('no lint badge', async () => (await page.getByText('Never runs').count()) === 0, 15).catch(async (error: Error) => {
+    throw new Error(`${error.message}; the screen says: ${await page.getByRole('main').innerText()}`)
+  })
   await publish('the guide, Enforced TLS')
 
   await outcome('anna@partner.example', 'enforced partner', /TLSv1\.[23]/)
