@@ -348,10 +348,37 @@ fn an_empty_store_lists_nothing_and_knows_no_id() {
 }
 
 #[test]
+fn evidence_is_exported_and_checked() {
+    let folder = Folder::new();
+    let export = ["tls", "evidence", "export", "--from", "2026-01-01", "--output", "e.jsonl"];
+    let said = folder.run(&export).ended(0);
+    assert!(said.out.is_empty() && said.err.contains("Key: "), "{}", said.err);
+    let good = folder.run(&["tls", "evidence", "verify", "e.jsonl"]).ended(0).out;
+    assert!(good.contains("GOOD"), "{good}");
+    let key = said.err.split("Key: ").nth(1).unwrap().trim();
+    folder.run(&["tls", "evidence", "verify", "e.jsonl", "--key", key]).ended(0);
+    let other = "0".repeat(64);
+    folder.run(&["tls", "evidence", "verify", "e.jsonl", "--key", &other]).ended(1);
+    folder.run(&["tls", "evidence", "verify", "e.jsonl", "--key", "short"]).ended(2);
+    let file = folder.path().join("e.jsonl");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("\"before_chain\":0", "\"before_chain\":1")).unwrap();
+    let bad = folder.run(&["tls", "evidence", "verify", "e.jsonl", "--json"]).ended(1).out;
+    assert!(bad.contains("the seal is over another file"), "{bad}");
+    folder.run(&["tls", "evidence", "verify", "gatepost.toml"]).ended(2);
+    folder.run(&["tls", "evidence", "verify", "nowhere"]).ended(2);
+    folder
+        .run(&["tls", "evidence", "export", "--from", "2026-02-01", "--to", "2026-01-01"])
+        .ended(2);
+    folder.run(&["tls", "evidence", "export", "--domain", "no domain"]).ended(2);
+    let set = folder.run(&["tls", "evidence", "export", "--rule-data", "partners"]).ended(2);
+    assert!(set.err.contains("there is no set"), "{}", set.err);
+}
+
+#[test]
 fn what_this_version_does_not_have_is_known_and_refused() {
     let folder = Folder::new();
     let absent: &[&[&str]] = &[
-        &["tls", "evidence", "export"],
         &["quarantine", "release", "01JDZ0000000000000000000ZZ", "--with-rules"],
     ];
     for verb in absent {

@@ -94,6 +94,7 @@ fn every_message_answered_250_is_delivered_after_thirty_kills_under_load() {
     wait_for("an empty queue", Duration::from_secs(60), || {
         gateway.list(&["queue", "list"]).is_empty()
     });
+    the_evidence_is_whole(&gateway);
     let arrived = ledger.arrived.lock().unwrap();
     let twice = duplicates(&sent, &arrived, &kills);
     restarts.sort_unstable();
@@ -112,6 +113,20 @@ fn every_message_answered_250_is_delivered_after_thirty_kills_under_load() {
         restarts[restarts.len() * 95 / 100].as_millis(),
     ));
     assert!(sent.len() > KILLS, "the load was no load: {} messages", sent.len());
+}
+
+/// The chain of evidence verifies, and each recipient that left the queue has its record.
+fn the_evidence_is_whole(gateway: &Gateway) {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    let path = file.path().to_str().expect("a path in UTF-8");
+    let (status, text) = gateway.verb(&["tls", "evidence", "export", "--output", path]);
+    assert_eq!(status, 0, "{text}");
+    let (status, text) = gateway.verb(&["tls", "evidence", "verify", path, "--json"]);
+    assert_eq!(status, 0, "{text}");
+    let verdict: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(verdict["problems"], serde_json::json!([]));
+    assert_eq!(verdict["totals"]["delivered"], verdict["journal"]);
+    assert!(verdict["journal"].as_u64() > Some(0), "{text}");
 }
 
 /// Messages that arrived more than once.

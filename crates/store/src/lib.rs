@@ -22,6 +22,7 @@ mod conformance;
 mod disk;
 pub mod embedded;
 mod error;
+pub mod evidence;
 pub mod filter;
 mod intake;
 mod ledger;

@@ -109,6 +109,8 @@ pub(crate) fn settle(results: Vec<Result>) -> (Vec<After>, Vec<Evidence>) {
 pub(crate) struct Merged {
     /// Who still waits; empty: the copy is done.
     pub(crate) waiting: Vec<QueuedRecipient>,
+    /// How many left because they were delivered to.
+    pub(crate) delivered: u64,
     /// Those about whom somebody had decided otherwise, and with what word: the
     /// attempt ended them first.
     pub(crate) too_late: Vec<(QueuedRecipient, &'static str)>,
@@ -128,6 +130,9 @@ pub(crate) fn merge(row: Vec<QueuedRecipient>, after: &[After], kept: bool) -> M
         match then {
             Then::GivenUp if kept => merged.waiting.push(recipient),
             Then::Delivered | Then::GivenUp => {
+                if matches!(then, Then::Delivered) {
+                    merged.delivered = merged.delivered.saturating_add(1);
+                }
                 let word = recipient.intent.as_ref().map(|intent| intent.word());
                 merged.too_late.extend(word.map(|word| (recipient, word)));
             }

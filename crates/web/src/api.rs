@@ -22,6 +22,7 @@
 mod access;
 mod body;
 pub(crate) mod caller;
+mod evidence;
 mod gate;
 mod mail;
 mod page;
@@ -40,6 +41,7 @@ use axum::http::{Method, Uri};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use gatepost_policy::snapshot::Snapshot;
+use gatepost_store::evidence::Evidence;
 use gatepost_store::{
     Accounts, Audit, Browse, Clock, Doorman, Inspect, Journal, Ledger, Probes, Rulebook, Settings,
 };
@@ -64,6 +66,7 @@ const PREFIX: &str = "/api/v1";
 pub struct Stores {
     pub(crate) inspect: Arc<dyn Inspect>,
     pub(crate) settings: Arc<dyn Settings>,
+    pub(crate) evidence: Arc<dyn Evidence>,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) probes: Arc<dyn Probes>,
@@ -77,7 +80,8 @@ impl Stores {
     /// All of them from one store.
     pub fn of<S>(store: Arc<S>) -> Self
     where
-        S: Inspect
+        S: Evidence
+            + Inspect
             + Settings
             + Journal
             + Browse
@@ -91,6 +95,7 @@ impl Stores {
         Self {
             inspect: Arc::clone(&store) as _,
             settings: Arc::clone(&store) as _,
+            evidence: Arc::clone(&store) as _,
             journal: Arc::clone(&store) as _,
             ledger: Arc::clone(&store) as _,
             probes: Arc::clone(&store) as _,
@@ -193,6 +198,7 @@ fn families() -> OpenApiRouter<Api> {
         .merge(routing::routes())
         .merge(trace::routes())
         .merge(mail::routes())
+        .merge(evidence::routes())
 }
 
 fn described() -> OpenApiRouter<Api> {

@@ -1,6 +1,7 @@
 //! `gatepost tls`: what other sites' TLS is good for, and what ours was.
 
 mod entries;
+mod evidence;
 mod probe;
 mod report;
 mod show;
@@ -10,7 +11,6 @@ use std::path::Path;
 use clap::Subcommand;
 
 use super::Done;
-use super::absent::{Anything, refused};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
@@ -18,15 +18,15 @@ pub(crate) enum Verb {
     Probe(probe::Arguments),
     /// Shares of TLS and of clear text, by domain and over time.
     Report(report::Arguments),
-    /// The audit file. Not in this version.
-    #[command(hide = true)]
-    Evidence(Anything),
+    /// The audit file, and its offline check.
+    #[command(subcommand)]
+    Evidence(evidence::Verb),
 }
 
 pub(crate) async fn run(verb: Verb, config: Option<&Path>) -> Done {
     match verb {
         Verb::Probe(arguments) => probe::run(arguments, config).await,
         Verb::Report(arguments) => report::run(&arguments, config).await,
-        Verb::Evidence(_) => Err(refused("tls evidence")),
+        Verb::Evidence(verb) => evidence::run(verb, config).await,
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use gatepost_policy::document::Spans;
 use gatepost_policy::snapshot::Snapshot;
 use gatepost_store::embedded::Embedded;
+use gatepost_store::evidence::{Evidence as _, UtcDay};
 use gatepost_store::{Clock, Inspect, Settings, StoreError};
 
 use super::secrets::PasswordFiles;
@@ -54,6 +55,7 @@ impl Background {
     pub(super) fn start(self, group: &Group) {
         self.say_what_is_odd();
         group.run(self.clone().follow_policy());
+        group.run(self.clone().close_days());
         group.run(self.prune());
     }
 
@@ -108,6 +110,26 @@ impl Background {
                     known = revision;
                 }
             }
+        }
+    }
+
+    /// Signs each day of evidence when it is over.
+    async fn close_days(self) {
+        loop {
+            let now = self.clock.now();
+            let next = match self.store.close_days(now).await {
+                Ok(closed) => {
+                    if closed > 0 {
+                        tracing::info!(closed, "days of evidence are closed and signed");
+                    }
+                    UtcDay::of(now).next().start()
+                }
+                Err(why) => {
+                    tracing::error!(cause = %crate::cli::chain(&why), "the evidence of a day could not be signed");
+                    now.plus(Duration::from_secs(60))
+                }
+            };
+            self.clock.sleep_until(next).await;
         }
     }
 

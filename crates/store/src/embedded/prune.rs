@@ -1,4 +1,7 @@
 //! What has been kept long enough goes, a batch at a time.
+//!
+//! Evidence goes by whole days, and only days that are signed: it is kept up to a day
+//! longer than it has to be, and the chain still verifies over the cut.
 
 use gatepost_policy::id::EntryId;
 use gatepost_wire::timestamp::Timestamp;
@@ -7,6 +10,7 @@ use rusqlite::params;
 use super::{Embedded, changes, quarantine::Fate, rows, rulebook};
 use crate::{
     error::StoreError,
+    evidence::{Evidence as _, UtcDay},
     rulebook::KEPT,
     view::{Pruned, Retention},
 };
@@ -17,8 +21,12 @@ const MESSAGES: &str = "DELETE FROM message WHERE id IN (
         AND NOT EXISTS (SELECT 1 FROM copy c WHERE c.message = m.id)
         AND NOT EXISTS (SELECT 1 FROM quarantine q WHERE q.message = m.id)
     LIMIT ?2)";
-const ATTEMPTS: &str = "DELETE FROM attempt WHERE (at, entry, number) IN (
-    SELECT at, entry, number FROM attempt WHERE at < ?1 ORDER BY at LIMIT ?2)";
+/// Attempts from before there was a chain.
+const UNCHAINED: &str = "DELETE FROM attempt WHERE (at, entry, number) IN (
+    SELECT at, entry, number FROM attempt WHERE at < ?1 AND seq IS NULL ORDER BY at LIMIT ?2)";
+/// Attempts of the chain, from its beginning, so that what is left has no gap.
+const CHAINED: &str = "DELETE FROM attempt WHERE (at, entry, number) IN (
+    SELECT at, entry, number FROM attempt WHERE seq < ?1 ORDER BY seq LIMIT ?2)";
 const EVENTS: &str =
     "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < ?1 ORDER BY id LIMIT ?2)";
 
@@ -44,12 +52,22 @@ impl Embedded {
         };
         let hits = self.delete(rulebook::OLD_HITS, ago(KEPT)).await?;
         tracing::trace!(hits, "counts by the hour that were old");
-        Ok(Pruned {
-            quarantined: self.end_entries(&expired, Fate::Expired, None).await?,
-            messages: self.delete(MESSAGES, ago(history)).await?,
-            attempts: self.delete(ATTEMPTS, ago(evidence)).await?,
-            events: self.delete(EVENTS, ago(evidence)).await?,
-        })
+        let quarantined = self.end_entries(&expired, Fate::Expired, None).await?;
+        let messages = self.delete(MESSAGES, ago(history)).await?;
+        let events = self.delete(EVENTS, ago(evidence)).await?;
+        let attempts = self.prune_evidence(now, Timestamp::from_millis(ago(evidence))).await?;
+        Ok(Pruned { messages, quarantined, attempts, events })
+    }
+
+    async fn prune_evidence(&self, now: Timestamp, oldest: Timestamp) -> Result<usize, StoreError> {
+        let unchained = self.delete(UNCHAINED, oldest.millis()).await?;
+        if self.core.serving {
+            // Only what is signed is cut off: its root is where the rest begins.
+            self.close_days(now).await?;
+        }
+        let cut = self.cut_chain(UtcDay::of(oldest)).await?;
+        let chained = self.delete(CHAINED, rows::signed(cut)).await?;
+        Ok(chained.saturating_add(unchained))
     }
 
     async fn delete(&self, sql: &'static str, before: i64) -> Result<usize, StoreError> {

@@ -6,6 +6,7 @@ use gatepost_wire::timestamp::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::{
+    chain::Chain,
     changes::{self, Effect},
     core::{Core, locked},
     enqueue::Arrival,
@@ -16,6 +17,7 @@ use super::{
 use crate::{
     claim::{CopyKey, Settlement},
     error::StoreError,
+    evidence::Prepared as Chained,
     queue::{self, After, Evidence, Merged},
     view::{Event, EventKind},
 };
@@ -24,7 +26,8 @@ use crate::{
 pub(super) struct Departure {
     key: CopyKey,
     after: Vec<After>,
-    evidence: Vec<(Evidence, String)>,
+    /// Each with its JSON, and ready for the chain.
+    evidence: Vec<(Evidence, String, Chained)>,
     next: Option<Timestamp>,
     /// What orders that were given meanwhile did.
     effects: Vec<Effect>,
@@ -49,7 +52,8 @@ impl Departure {
             .into_iter()
             .map(|evidence| {
                 let json = serde_json::to_string(&evidence.attempt)?;
-                Ok((evidence, json))
+                let chained = Chained::new(&evidence.attempt, &evidence.domain)?;
+                Ok((evidence, json, chained))
             })
             .collect::<Result<_, StoreError>>()?;
         Ok(Self { key: hold.spend(), after, evidence, next: None, effects: Vec::new(), notices })
@@ -59,11 +63,19 @@ impl Departure {
         self.key.message
     }
 
-    pub(super) fn write(&mut self, connection: &Connection, core: &Core) -> Result<(), StoreError> {
-        for (evidence, json) in &self.evidence {
-            rows::insert_attempt(connection, self.key.message, evidence, json)?;
+    pub(super) fn write(
+        &mut self,
+        connection: &Connection,
+        core: &Core,
+        chain: &mut Chain<'_>,
+    ) -> Result<(), StoreError> {
+        for (evidence, json, chained) in &self.evidence {
+            chain.add(connection, chained, |seq| {
+                let (record, place) = ((evidence, json.as_str()), (seq, chained));
+                rows::insert_attempt(connection, self.key.message, record, place)
+            })?;
         }
-        (self.next, self.effects) = self.write_copy(connection, core)?;
+        (self.next, self.effects) = self.write_copy(connection, core, chain)?;
         for notice in &self.notices {
             notice.write(connection)?;
             let at = core.options.clock.now();
@@ -78,11 +90,13 @@ impl Departure {
         &self,
         connection: &Connection,
         core: &Core,
+        chain: &mut Chain<'_>,
     ) -> Result<(Option<Timestamp>, Vec<Effect>), StoreError> {
         let Some(rows::State { recipients, kept }) = rows::state(connection, self.key)? else {
             return Ok((None, Vec::new()));
         };
-        let Merged { waiting, too_late } = queue::merge(recipients, &self.after, kept);
+        let Merged { waiting, delivered, too_late } = queue::merge(recipients, &self.after, kept);
+        chain.left_delivered(connection, delivered)?;
         for (recipient, word) in too_late {
             let at = core.options.clock.now();
             let event = queue::too_late(at, self.key.message, recipient, word);

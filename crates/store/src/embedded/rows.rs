@@ -21,6 +21,7 @@ use super::{bodies::Place, index::Entry};
 use crate::{
     claim::{CopyKey, Lane, QueuedMessage, QueuedRecipient},
     error::StoreError,
+    evidence::Prepared,
     intake::CopyRecord,
     message::ClientFacts,
     queue::Evidence,
@@ -222,19 +223,23 @@ pub(super) fn set_held(
         .map(|_| ())
 }
 
-/// Writes an attempt down. One that is there already stays as it is, so that it
-/// can be written again when nobody knows whether it was.
+/// Writes an attempt down, with its place in the chain. One that is there already stays
+/// as it is, so that it can be written again when nobody knows whether it was; gives
+/// whether it was not.
 pub(super) fn insert_attempt(
     connection: &Connection,
     message: MessageId,
-    evidence: &Evidence,
-    json: &str,
-) -> Result<(), rusqlite::Error> {
+    (evidence, json): (&Evidence, &str),
+    (seq, chained): (u64, &Prepared),
+) -> Result<bool, rusqlite::Error> {
     let Evidence { entry, number, recipient, domain, ending, attempt } = evidence;
+    let Prepared { salt, leaf, class } = chained;
     connection
         .prepare_cached(
-            "INSERT OR IGNORE INTO attempt (at, entry, number, message, recipient, domain, outcome, json)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO attempt (at, entry, number, message, recipient, domain, outcome, json,
+                                  seq, salt, leaf, class)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+             ON CONFLICT (at, entry, number) DO NOTHING",
         )?
         .execute(params![
             attempt.at.millis(),
@@ -244,9 +249,13 @@ pub(super) fn insert_attempt(
             recipient,
             domain,
             ending.word(),
-            json
+            json,
+            signed(seq),
+            salt,
+            leaf,
+            class.number()
         ])
-        .map(|_| ())
+        .map(|written| written > 0)
 }
 
 /// A copy with its message, if it is there.

@@ -201,6 +201,31 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (rule, shadow)
     ) WITHOUT ROWID;
 ",
+    "
+    -- the chain of evidence: a record's place in it, the salt of its commitments, the
+    -- hash of its form, what it counts as. NULL: written before there was a chain
+    ALTER TABLE attempt ADD COLUMN seq INTEGER;
+    ALTER TABLE attempt ADD COLUMN salt BLOB;
+    ALTER TABLE attempt ADD COLUMN leaf BLOB;
+    ALTER TABLE attempt ADD COLUMN class INTEGER;
+    CREATE INDEX attempt_seq ON attempt (seq, domain, class) WHERE seq IS NOT NULL;
+
+    -- days since 1970-01-01; one without a statement goes on
+    CREATE TABLE evidence_day (
+        day INTEGER PRIMARY KEY,
+        first INTEGER NOT NULL,
+        records INTEGER NOT NULL,
+        before BLOB NOT NULL,
+        after BLOB NOT NULL,
+        kept INTEGER NOT NULL DEFAULT 1,
+        statement TEXT,
+        key BLOB,
+        signature TEXT
+    );
+
+    -- recipients that left the queue as delivered, counted where they leave it
+    CREATE TABLE delivered_day (day INTEGER PRIMARY KEY, recipients INTEGER NOT NULL);
+",
 ];
 
 /// Opens the database and brings its tables up to date.

@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 
 use super::{
     bodies::Appender,
+    chain::Chain,
     core::{Core, locked},
     enqueue::Arrival,
     queue::Departure,
@@ -375,18 +376,22 @@ fn write_rows(
             .and_then(|mut insert| insert.execute((number, super::rows::signed(*length))))
             .map_err(sort)?;
     }
+    let mut chain = Chain::new(core.options.clock.as_ref());
     for op in group {
         let written = match op {
             Op::Arrive(arrival, _) => arrival.write(connection),
-            Op::Depart(departure, _) => departure.write(connection, core),
-            Op::Act(act) => act.run(connection, core),
+            Op::Depart(departure, _) => departure.write(connection, core, &mut chain),
+            // It may close the day that the chain is at.
+            Op::Act(act) => chain.put_down(connection).and_then(|()| act.run(connection, core)),
         };
-        written.map_err(|error| {
-            let fault = matches!(&error.cause, Cause::Database(cause) if is_database_fault(cause));
-            if fault { Failed::Database(error) } else { Failed::Group(error) }
-        })?;
+        written.map_err(sort_written)?;
     }
-    Ok(())
+    chain.put_down(connection).map_err(sort_written)
+}
+
+fn sort_written(error: StoreError) -> Failed {
+    let fault = matches!(&error.cause, Cause::Database(cause) if is_database_fault(cause));
+    if fault { Failed::Database(error) } else { Failed::Group(error) }
 }
 
 fn acknowledge(core: &Core, op: Op) {

@@ -3,6 +3,7 @@
 pub(crate) mod world;
 
 mod access;
+mod evidence;
 mod kept;
 mod policy;
 mod rules;
