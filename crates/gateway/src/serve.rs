@@ -37,7 +37,7 @@ use tokio::sync::Mutex;
 
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::supervise::Supervisor;
+use crate::supervise::{Group, Supervisor};
 use background::Background;
 use chronicle::Chronicle;
 use listeners::Listeners;
@@ -111,6 +111,8 @@ struct Shared {
     delivery: Arc<ArcSwap<DeliverySettings>>,
     connector: Arc<ArcSwap<Connector>>,
     snapshot: Arc<ArcSwap<Snapshot>>,
+    /// The gateway's own certificate.
+    certificate: ArcSwap<ServerTls>,
     /// Held while a snapshot is built and put in place, so that an older one never follows a newer one.
     turn: Mutex<()>,
     /// One that was handed in stays for good.
@@ -147,13 +149,7 @@ impl Gateway {
         };
         let admin = bind(config.admin)?;
         let certificate = certificate(&config).await?;
-        let (own, resolver): (_, Arc<dyn Resolver>) = match resolver {
-            Some(given) => (None, given),
-            None => {
-                let own = Arc::new(Exchangeable::new(hickory(&config)?));
-                (Some(Arc::clone(&own)), own)
-            }
-        };
+        let (own, resolver) = resolver_of(&config, resolver)?;
         let connector = connector(&config, own_connector.as_ref()).await;
         let snapshot = background::load(&store, &config, store.head()).await?;
         can_log_in(&config, &store).await?;
@@ -165,6 +161,7 @@ impl Gateway {
             turn: Mutex::new(()),
             own_connector,
             resolver: own,
+            certificate: ArcSwap::from_pointee(certificate.clone()),
             config: ArcSwap::from_pointee(config),
         });
         let supervisor = Supervisor::default();
@@ -204,26 +201,9 @@ impl Gateway {
             lost: Arc::clone(&listeners.lost),
             stopping: supervisor.sessions.stop.clone(),
         };
-        let admin_tls = (!admin_address.ip().is_loopback())
-            .then(|| Arc::new(ArcSwap::from_pointee(certificate)));
-        #[cfg(feature = "oidc")]
-        let sign_on = sign_on::provider(&config, (admin_address, admin_tls.is_some()))?;
-        #[cfg(not(feature = "oidc"))]
-        let sign_on = None;
-        let site = Site::new(gatepost_web::Parts {
-            registry: Arc::new(registry),
-            condition: Arc::new(readiness),
-            stores: Stores::of(Arc::new(store.clone())),
-            snapshot: Arc::clone(&shared.snapshot),
-            clock,
-            outside: Arc::new(outside),
-            doorman,
-            meters,
-            tls: admin_tls.is_some(),
-            sign_on,
-        });
-        let socket = admin::Socket::open(admin, admin_tls.clone(), &supervisor.rest);
-        admin::start(socket, site, &supervisor.rest);
+        let (stores, outside) = (Stores::of(Arc::new(store.clone())), Arc::new(outside));
+        let open = Doors { stores, outside, doorman, meters, clock, registry: Arc::new(registry) };
+        let admin_tls = open.site(admin, &shared, readiness, &supervisor.rest)?;
         admin::invite(&store, admin_address, admin_tls.is_some()).await?;
         Ok(Self {
             store,
@@ -306,6 +286,7 @@ impl Gateway {
         let connector = connector(&config, self.shared.own_connector.as_ref()).await;
         let bound = listeners.bind(&config.listeners, &certificate).map_err(address_refused)?;
         // and from here on nothing does
+        self.shared.certificate.store(Arc::new(certificate.clone()));
         if let Some(admin_tls) = &self.admin_tls {
             admin_tls.store(Arc::new(certificate.clone()));
         }
@@ -336,6 +317,50 @@ async fn can_log_in(config: &Config, store: &Embedded) -> Result<(), Refused> {
     }
 }
 
+/// What the console and the API are made of, besides what is shared.
+struct Doors {
+    stores: Stores,
+    outside: Arc<house::House>,
+    doorman: Arc<Doorman>,
+    meters: gatepost_web::Meters,
+    clock: Arc<dyn Clock>,
+    registry: Arc<prometheus_client::registry::Registry>,
+}
+
+impl Doors {
+    /// Opens the site of the console on its socket. Gives the certificate that it shows, where it speaks TLS.
+    fn site(
+        self,
+        admin: Listener,
+        shared: &Shared,
+        readiness: admin::Readiness,
+        group: &Group,
+    ) -> Result<Option<admin::Certificate>, Refused> {
+        let address = admin.address();
+        let certificate = (!address.ip().is_loopback())
+            .then(|| Arc::new(ArcSwap::new(shared.certificate.load_full())));
+        #[cfg(feature = "oidc")]
+        let sign_on = sign_on::provider(&shared.config.load(), (address, certificate.is_some()))?;
+        #[cfg(not(feature = "oidc"))]
+        let sign_on = None;
+        let site = Site::new(gatepost_web::Parts {
+            registry: self.registry,
+            condition: Arc::new(readiness),
+            stores: self.stores,
+            snapshot: Arc::clone(&shared.snapshot),
+            clock: self.clock,
+            outside: self.outside,
+            doorman: self.doorman,
+            meters: self.meters,
+            tls: certificate.is_some(),
+            sign_on,
+        });
+        let socket = admin::Socket::open(admin, certificate.clone(), group);
+        admin::start(socket, site, group);
+        Ok(certificate)
+    }
+}
+
 fn bind(address: SocketAddr) -> Result<Listener, Refused> {
     Listener::bind(address).map_err(|why| Refused::Address { address, why })
 }
@@ -359,6 +384,19 @@ async fn open(
             Refused::Store(other)
         }
     })
+}
+
+/// The resolver that was handed in, or one of the configuration that a reload can exchange.
+#[expect(clippy::type_complexity, reason = "two views of one resolver")]
+fn resolver_of(
+    config: &Config,
+    given: Option<Arc<dyn Resolver>>,
+) -> Result<(Option<Arc<Exchangeable>>, Arc<dyn Resolver>), Refused> {
+    if let Some(given) = given {
+        return Ok((None, given));
+    }
+    let own = Arc::new(Exchangeable::new(hickory(config)?));
+    Ok((Some(Arc::clone(&own)), own))
 }
 
 /// The resolver of a configuration.

@@ -378,9 +378,8 @@ fn evidence_is_exported_and_checked() {
 #[test]
 fn what_this_version_does_not_have_is_known_and_refused() {
     let folder = Folder::new();
-    let absent: &[&[&str]] = &[
-        &["quarantine", "release", "01JDZ0000000000000000000ZZ", "--with-rules"],
-    ];
+    let absent: &[&[&str]] =
+        &[&["quarantine", "release", "01JDZ0000000000000000000ZZ", "--with-rules"]];
     for verb in absent {
         let run = folder.run(verb).ended(2);
         assert!(run.err.contains("not in this version"), "{verb:?}: {}", run.err);

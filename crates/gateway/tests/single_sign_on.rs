@@ -5,14 +5,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use outside::gateway::Gateway;
-use outside::peers;
 use serde_json::Value;
 
-mod outside {
-    pub(crate) mod gateway;
-    pub(crate) mod peers;
-}
+#[path = "outside/gateway.rs"]
+#[expect(dead_code, reason = "shared with tests that need more of it")]
+mod gateway;
+#[path = "outside/peers.rs"]
+mod peers;
+
+use gateway::Gateway;
 
 const TEST: &str = "single sign-on with a provider under node";
 
@@ -31,7 +32,8 @@ fn story(issuer: &str, console: &str) -> Option<Value> {
     let script = folder().join("story.mjs");
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/single_sign_on/story.mjs");
     std::fs::copy(ours, &script).expect("the story is copied");
-    let command = Command::new("node").arg(&script).args([issuer, console]).stdin(Stdio::null()).output();
+    let command =
+        Command::new("node").arg(&script).args([issuer, console]).stdin(Stdio::null()).output();
     let Ok(output) = command else {
         peers::skip(TEST, "node is not there");
         return None;
@@ -61,12 +63,28 @@ fn a_person_signs_in_with_the_role_of_the_groups_at_a_certified_provider() {
     let Some(story) = story(&issuer, &console) else { return };
 
     let admin = &story["admin"];
-    assert_eq!((&admin["end"]["status"], &admin["end"]["body"]), (&303.into(), &"the console".into()), "{story}");
-    assert_eq!((&admin["user"]["name"], &admin["user"]["role"]), (&"anna".into(), &"admin".into()), "{story}");
+    assert_eq!(
+        (&admin["end"]["status"], &admin["end"]["body"]),
+        (&303.into(), &"the console".into()),
+        "{story}"
+    );
+    assert_eq!(
+        (&admin["user"]["name"], &admin["user"]["role"]),
+        (&"anna".into(), &"admin".into()),
+        "{story}"
+    );
     assert_eq!(admin["user"]["sso"], true, "{story}");
     let viewer = &story["viewer"]["user"];
-    assert_eq!((&viewer["id"], &viewer["role"]), (&admin["user"]["id"], &"viewer".into()), "{story}");
-    assert_eq!((&story["nobody"]["end"]["status"], &story["nobody"]["user"]), (&403.into(), &Value::Null), "{story}");
+    assert_eq!(
+        (&viewer["id"], &viewer["role"]),
+        (&admin["user"]["id"], &"viewer".into()),
+        "{story}"
+    );
+    assert_eq!(
+        (&story["nobody"]["end"]["status"], &story["nobody"]["user"]),
+        (&403.into(), &Value::Null),
+        "{story}"
+    );
     assert!(story["nobody"]["end"]["body"].to_string().contains("no group"), "{story}");
     assert_eq!(story["replayed"]["status"], 400, "another browser: {story}");
     assert_eq!(story["stolen"]["status"], 403, "a code that was used: {story}");

@@ -15,6 +15,12 @@ const INODES: u64 = 16;
 /// The reserve when none is set: a twentieth of the disk, at most 256 MiB.
 const MOST: u64 = 256 * 1024 * 1024;
 
+/// Bytes that are free at `path`; `None` where the system does not say.
+pub(crate) fn free(path: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 /// Looks whether writing `more` bytes would bring the disk below its reserve.
 pub(crate) fn below_reserve(path: &Path, reserve: u64, more: u64) -> io::Result<Option<Unhealthy>> {
     let disk = rustix::fs::statvfs(path)?;

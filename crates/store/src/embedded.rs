@@ -209,6 +209,11 @@ impl Embedded {
         }
     }
 
+    /// Bytes of the disk that are free where the store lives; `None` where the system does not say.
+    pub fn free_bytes(&self) -> Option<u64> {
+        crate::disk::free(self.core.dir())
+    }
+
     /// The directory that the store lives in.
     pub fn dir(&self) -> &Path {
         self.core.dir()

@@ -31,6 +31,7 @@ mod precondition;
 mod routing;
 mod rule_data;
 mod rules;
+mod system;
 mod trace;
 
 use std::sync::Arc;
@@ -43,7 +44,7 @@ use axum::response::{IntoResponse, Response};
 use gatepost_policy::snapshot::Snapshot;
 use gatepost_store::evidence::Evidence;
 use gatepost_store::{
-    Accounts, Audit, Browse, Clock, Doorman, Inspect, Journal, Ledger, Probes, Rulebook, Settings,
+    Accounts, Audit, Browse, Clock, Doorman, Inspect, Ledger, Probes, Rulebook, Settings,
 };
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
@@ -67,7 +68,6 @@ pub struct Stores {
     pub(crate) inspect: Arc<dyn Inspect>,
     pub(crate) settings: Arc<dyn Settings>,
     pub(crate) evidence: Arc<dyn Evidence>,
-    pub(crate) journal: Arc<dyn Journal>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) probes: Arc<dyn Probes>,
     pub(crate) browse: Arc<dyn Browse>,
@@ -83,7 +83,6 @@ impl Stores {
         S: Evidence
             + Inspect
             + Settings
-            + Journal
             + Browse
             + Ledger
             + Probes
@@ -96,7 +95,6 @@ impl Stores {
             inspect: Arc::clone(&store) as _,
             settings: Arc::clone(&store) as _,
             evidence: Arc::clone(&store) as _,
-            journal: Arc::clone(&store) as _,
             ledger: Arc::clone(&store) as _,
             probes: Arc::clone(&store) as _,
             browse: Arc::clone(&store) as _,
@@ -197,6 +195,7 @@ fn families() -> OpenApiRouter<Api> {
         .merge(rule_data::routes())
         .merge(routing::routes())
         .merge(trace::routes())
+        .merge(system::routes())
         .merge(mail::routes())
         .merge(evidence::routes())
 }

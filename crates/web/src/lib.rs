@@ -25,6 +25,6 @@ mod sign_on;
 
 pub use api::{Stores, document};
 pub use meters::Meters;
-pub use outside::{Outside, Probed};
+pub use outside::{ListenerFacts, Outside, OwnCertificate, Probed, SystemFacts};
 pub use server::{Condition, Parts, Site};
 pub use sign_on::{Back, Begun, Fetch, Identity, Refusal, RefusalKind, SignOn};

@@ -19,11 +19,57 @@ pub struct Probed {
     pub record: Value,
 }
 
+/// A listener for mail.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ListenerFacts {
+    /// Its address and port.
+    pub address: String,
+    /// `off`, `starttls` or `implicit`.
+    pub tls: &'static str,
+    /// Whether AUTH is offered.
+    pub auth: bool,
+    /// Whether MAIL is refused before TLS.
+    pub require_tls: bool,
+}
+
+/// The gateway's own certificate.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct OwnCertificate {
+    /// The names in it.
+    pub names: Vec<String>,
+    /// When it ends.
+    pub not_after: Timestamp,
+    /// Whether the gateway made it.
+    pub self_made: bool,
+}
+
+/// The gateway and what it runs on. Nothing of it is secret.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SystemFacts {
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// Where the store is.
+    pub data_dir: String,
+    /// Bytes of the disk that are free there, where that can be told.
+    pub free_bytes: Option<u64>,
+    /// Where mail comes in.
+    pub listeners: Vec<ListenerFacts>,
+    /// `None` where it cannot be read.
+    pub certificate: Option<OwnCertificate>,
+    /// Settings in effect, by their names in `gatepost.toml`; durations in seconds, sizes in bytes.
+    pub settings: Vec<(&'static str, Value)>,
+    /// How many seconds what is kept.
+    pub retention: Vec<(&'static str, u64)>,
+}
+
 /// The rest of the gateway, as this crate knows it.
 #[async_trait]
 pub trait Outside: Send + Sync {
     /// The name of this gateway, as in its EHLO.
     fn hostname(&self) -> String;
+
+    /// The gateway and what it runs on.
+    fn system(&self) -> SystemFacts;
 
     /// How long mail is kept trying.
     fn lifetime(&self) -> Lifetime;

@@ -57,13 +57,10 @@ async fn accept(
     tasks: &Group,
 ) {
     loop {
-        let inbound = match listener.accept().await {
-            Ok(inbound) => inbound,
+        let Ok(inbound) = listener.accept().await else {
             // out of descriptors, say: trying again at once would only burn the processor
-            Err(_) => {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
         };
         let hand = hand.clone();
         let Some(certificate) = certificate else {

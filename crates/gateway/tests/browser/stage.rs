@@ -217,7 +217,7 @@ fn ui() -> PathBuf {
 fn what_is_needed(file: &str) -> Option<PathBuf> {
     let test = format!("the browser test {file}");
     let is_there = |path: PathBuf| path.exists().then_some(path);
-    let node = std::process::Command::new("node").arg("--version").output();
+    let node = Command::new("node").arg("--version").output();
     if !node.is_ok_and(|output| output.status.success())
         || is_there(ui().join("node_modules/vitest/vitest.mjs")).is_none()
         || is_there(ui().join("dist/index.html")).is_none()

@@ -12,6 +12,7 @@ use std::{
     sync::Arc,
 };
 
+use gatepost_policy::tls::CertificateFacts;
 use rcgen::{CertificateParams, DnType, KeyPair, date_time_ymd};
 use rustls::{
     ServerConfig,
@@ -32,6 +33,7 @@ const KEY: &str = "gateway-key.pem";
 #[derive(Clone, Debug)]
 pub struct ServerTls {
     config: Arc<ServerConfig>,
+    facts: Option<CertificateFacts>,
 }
 
 /// What a TLS session of a client of ours has.
@@ -115,12 +117,18 @@ impl ServerTls {
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
     ) -> Result<Self, ServerTlsError> {
+        let facts = chain.first().and_then(super::facts::read);
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .and_then(|config| config.with_no_client_auth().with_single_cert(chain, key))
             .map_err(ServerTlsError::Pair)?;
-        Ok(Self { config: Arc::new(config) })
+        Ok(Self { config: Arc::new(config), facts })
+    }
+
+    /// What stands in our certificate; `None` where it cannot be read.
+    pub const fn facts(&self) -> Option<&CertificateFacts> {
+        self.facts.as_ref()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Mail: what waits, what became of what was taken, and what is kept back.
 
 mod attempts;
+mod effective;
 mod history;
 mod overview;
 mod quarantine;

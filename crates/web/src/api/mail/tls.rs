@@ -28,7 +28,11 @@ use crate::api::page::{Asked, Page, PageQuery, cursor};
 use crate::problem::{Fault, Problem};
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(probe)).routes(routes!(kept)).routes(routes!(told))
+    OpenApiRouter::new()
+        .routes(routes!(probe))
+        .routes(routes!(kept))
+        .routes(routes!(told))
+        .routes(routes!(super::effective::list))
 }
 
 /// Domains that one request probes.

@@ -17,7 +17,10 @@ fn text() -> String {
 #[test]
 fn the_document_that_is_checked_in_is_the_one_that_is_served() {
     let kept = std::fs::read_to_string(place()).unwrap_or_default();
-    assert!(kept == text(), "docs/openapi.json is not what the code says: `make openapi` writes it anew");
+    assert!(
+        kept == text(),
+        "docs/openapi.json is not what the code says: `make openapi` writes it anew"
+    );
 }
 
 /// `make openapi` runs this one.

@@ -27,7 +27,7 @@ use tower::ServiceExt as _;
 
 use crate::api::Stores;
 use crate::meters::Meters;
-use crate::outside::{Outside, Probed};
+use crate::outside::{Outside, Probed, SystemFacts};
 use crate::peer::Peer;
 use crate::server::{Condition, Parts, Site};
 
@@ -41,6 +41,18 @@ pub(crate) struct Alone;
 impl Outside for Alone {
     fn hostname(&self) -> String {
         "gateway.acme.example".to_owned()
+    }
+
+    fn system(&self) -> SystemFacts {
+        SystemFacts {
+            started_at: Timestamp::from_millis(1_790_000_000_000),
+            data_dir: "gatepost-data".to_owned(),
+            free_bytes: None,
+            listeners: Vec::new(),
+            certificate: None,
+            settings: Vec::new(),
+            retention: Vec::new(),
+        }
     }
 
     fn lifetime(&self) -> Lifetime {
@@ -137,7 +149,6 @@ pub(crate) struct SignedIn {
 pub(crate) struct World {
     pub(crate) store: Embedded,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) snapshot: Arc<ArcSwap<Snapshot>>,
     router: Router,
     /// A token with the role `owner`.
     pub(crate) owner: String,
@@ -190,14 +201,8 @@ impl World {
             tls: false,
             sign_on,
         });
-        let mut world = Self {
-            store,
-            clock,
-            snapshot,
-            router: site.router(),
-            owner: String::new(),
-            _folder: folder,
-        };
+        let mut world =
+            Self { store, clock, router: site.router(), owner: String::new(), _folder: folder };
         world.owner = world.make_token("owner's", Role::Owner).await;
         world
     }

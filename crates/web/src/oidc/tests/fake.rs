@@ -185,10 +185,10 @@ impl State {
         }
         let mut answer =
             json!({ "access_token": "access", "token_type": "Bearer", "expires_in": 60 });
-        match self.lie {
-            Lie::NoToken => {}
-            Lie::Garbage => answer["id_token"] = json!("a.b.c"),
-            _ => answer["id_token"] = json!(self.id_token(&grant.nonce)),
+        if self.lie == Lie::Garbage {
+            answer["id_token"] = json!("a.b.c");
+        } else if self.lie != Lie::NoToken {
+            answer["id_token"] = json!(self.id_token(&grant.nonce));
         }
         (200, answer)
     }
@@ -217,22 +217,20 @@ impl State {
             | Lie::NoToken
             | Lie::Garbage => {}
         }
-        let alg = match self.lie {
-            Lie::AlgNone => "none",
-            Lie::OurSecret => "HS256",
-            _ => "ES256",
-        };
+        let lies = [(Lie::AlgNone, "none"), (Lie::OurSecret, "HS256")];
+        let alg = lies.iter().find(|(lie, _)| *lie == self.lie).map_or("ES256", |(_, alg)| *alg);
         let header = json!({ "alg": alg, "kid": self.key.0, "typ": "JWT" });
         let encode = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
         let text = format!("{}.{}", encode(&header), encode(&claims));
-        let signature = match self.lie {
-            Lie::AlgNone => Vec::new(),
-            Lie::OurSecret => {
-                let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
-                hmac::sign(&key, text.as_bytes()).as_ref().to_vec()
-            }
-            Lie::WrongKey => sign(&new_key(), &text),
-            _ => sign(&self.key.1, &text),
+        let signature = if self.lie == Lie::AlgNone {
+            Vec::new()
+        } else if self.lie == Lie::OurSecret {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+            hmac::sign(&key, text.as_bytes()).as_ref().to_vec()
+        } else if self.lie == Lie::WrongKey {
+            sign(&new_key(), &text)
+        } else {
+            sign(&self.key.1, &text)
         };
         format!("{text}.{}", BASE64URL_NOPAD.encode(&signature))
     }
