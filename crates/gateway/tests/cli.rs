@@ -361,8 +361,8 @@ fn evidence_is_exported_and_checked() {
     folder.run(&["tls", "evidence", "verify", "e.jsonl", "--key", &other]).ended(1);
     folder.run(&["tls", "evidence", "verify", "e.jsonl", "--key", "short"]).ended(2);
     let file = folder.path().join("e.jsonl");
-    let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, text.replace("\"before_chain\":0", "\"before_chain\":1")).unwrap();
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("\"before_chain\":0", "\"before_chain\":1")).unwrap();
     let bad = folder.run(&["tls", "evidence", "verify", "e.jsonl", "--json"]).ended(1).out;
     assert!(bad.contains("the seal is over another file"), "{bad}");
     folder.run(&["tls", "evidence", "verify", "gatepost.toml"]).ended(2);

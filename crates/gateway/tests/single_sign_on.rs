@@ -8,9 +8,9 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 #[path = "outside/gateway.rs"]
-#[expect(dead_code, reason = "shared with tests that need more of it")]
 mod gateway;
 #[path = "outside/peers.rs"]
+#[expect(dead_code, reason = "shared with tests that need other programs")]
 mod peers;
 
 use gateway::Gateway;
