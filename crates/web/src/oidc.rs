@@ -221,19 +221,21 @@ impl SignOn for Oidc {
             read => read,
         };
         let claims = claims.map_err(token::Wrong::into_refusal)?;
-        let groups = match claims.groups(&self.provider.groups_claim) {
-            Some(groups) => groups,
-            None => {
-                token::more(&known, &answer, &claims, &self.asks, &self.provider.groups_claim)
-                    .await?
-            }
+        let claim = &self.provider.groups_claim;
+        let told = claims.groups(claim);
+        let more = match &told {
+            Some(_) => token::More::default(),
+            None => token::more(&known, &answer, &claims, &self.asks, claim).await?,
         };
-        let Some(role) = self.role(&groups) else {
-            let detail = format!("{} is in no group that has a role", claims.name());
+        let subject = claims.subject();
+        let name = claims.name().or(more.name);
+        let name = name.unwrap_or_else(|| gatepost_wire::escape::printable(subject.as_bytes(), 60));
+        let Some(role) = self.role(&told.unwrap_or(more.groups)) else {
+            let detail = format!("{name} is in no group that has a role");
             return Err(Refusal::new(RefusalKind::NoRole, detail));
         };
-        let subject = format!("{}|{}", self.issuer.as_str(), claims.subject());
-        Ok(Identity { subject, name: claims.name(), role })
+        let subject = format!("{}|{subject}", self.issuer.as_str());
+        Ok(Identity { subject, name, role })
     }
 }
 

@@ -128,27 +128,40 @@ pub(super) fn read(
     Ok(Claims(claims.clone()))
 }
 
-/// The groups that the ID token leaves out, as the provider's userinfo has them.
+/// What the provider's userinfo has of what the ID token leaves out: a provider that keeps to the letter puts all claims of a scope
+/// there (OpenID Connect Core 1.0 section 5.4).
+#[derive(Default)]
+pub(super) struct More {
+    /// The person's groups.
+    pub(super) groups: Vec<String>,
+    /// What to call them.
+    pub(super) name: Option<String>,
+}
+
+/// Asks for it.
 pub(super) async fn more(
     known: &Known,
     answer: &Answer,
     claims: &Claims,
     asks: &Asks,
     claim: &str,
-) -> Result<Vec<String>, Refusal> {
+) -> Result<More, Refusal> {
     let subject = claims.0.subject().clone();
     // A provider without userinfo has said all that it says.
     let Ok(request) = known.user_info(answer.access_token().clone(), Some(subject)) else {
-        return Ok(Vec::new());
+        return Ok(More::default());
     };
-    let info: UserInfoClaims<Rest, CoreGenderClaim> =
-        request.request_async(asks).await.map_err(|why| {
-            Refusal::new(
-                RefusalKind::Untrusted,
-                format!("userinfo does not count: {}", chain(&why)),
-            )
-        })?;
-    Ok(groups(info.additional_claims(), claim).unwrap_or_default())
+    let info: Result<UserInfoClaims<Rest, CoreGenderClaim>, _> = request.request_async(asks).await;
+    let info = info.map_err(|why| {
+        let detail = format!("userinfo does not count: {}", chain(&why));
+        Refusal::new(RefusalKind::Untrusted, detail)
+    })?;
+    let name = usable([
+        info.preferred_username().map(|name| name.as_str()),
+        info.email().map(|address| address.as_str()),
+        info.name().and_then(|names| names.get(None)).map(|name| name.as_str()),
+    ]);
+    Ok(More { groups: groups(info.additional_claims(), claim).unwrap_or_default(), name })
 }
 
 impl Claims {
@@ -161,17 +174,20 @@ impl Claims {
         groups(self.0.additional_claims(), claim)
     }
 
-    /// What to call them: the first of the usual claims that an account can be named.
-    pub(super) fn name(&self) -> String {
-        let standard = [
+    /// What to call them, if the ID token says.
+    pub(super) fn name(&self) -> Option<String> {
+        usable([
             self.0.preferred_username().map(|name| name.as_str()),
             self.0.email().map(|address| address.as_str()),
             self.0.name().and_then(|names| names.get(None)).map(|name| name.as_str()),
-        ];
-        let mut names = standard.into_iter().flatten().chain([self.subject()]).map(str::trim);
-        let name = names.find(|name| gatepost_store::check_name(name).is_ok());
-        name.unwrap_or("single sign-on").to_owned()
+        ])
     }
+}
+
+/// The first of the usual claims that an account can be named.
+fn usable(claims: [Option<&str>; 3]) -> Option<String> {
+    let mut names = claims.into_iter().flatten().map(str::trim);
+    names.find(|name| gatepost_store::check_name(name).is_ok()).map(str::to_owned)
 }
 
 fn groups(Rest(claims): &Rest, claim: &str) -> Option<Vec<String>> {

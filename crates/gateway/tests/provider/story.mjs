@@ -113,14 +113,14 @@ const stolen = await thief.follow(forged.href);
 
 const shown = ({ end, user }) => ({ end, user });
 process.stdout.write(
-  JSON.stringify({
+  `\n${JSON.stringify({
     admin: shown(admin),
     viewer: shown(viewer),
     nobody: shown(nobody),
     replayed,
     stolen,
     challenge: new URL(away).searchParams.get('code_challenge_method'),
-  }),
+  })}\n`,
 );
 server.closeAllConnections();
 server.close();
