@@ -59,7 +59,6 @@ test: setup
 	@tools/setup-sign-on.sh
 	-@tools/need.sh openssl openssl
 	-@python3 -c 'import ssl' 2>/dev/null || tools/need.sh pydoc3 python3
-	-@tools/setup-fuzz.sh
 	-@tools/need.sh chromium chromium
 	@tools/console.sh || [ $$? = 3 ]
 	@if [ -d ui/node_modules ]; then cd ui && npm run --silent test; fi

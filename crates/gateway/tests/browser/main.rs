@@ -21,11 +21,6 @@ async fn the_guides_three_set_ups_by_clicking() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_journey_from_a_pasted_list_to_a_proof() {
-    Stage::run("journey").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn who_may_come_in_and_what_they_may_do() {
     Stage::run("access").await;
 }
@@ -33,11 +28,6 @@ async fn who_may_come_in_and_what_they_may_do() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_administrators_and_one_policy() {
     Stage::run("conflict").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_screen_is_accessible_and_drawn() {
-    Stage::run("screens").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
