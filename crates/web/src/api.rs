@@ -2,7 +2,7 @@
 //!
 //! Each family of routes is a file with a function `routes`. A handler says in its `#[utoipa::path]` who may call it:
 //!
-//! ```ignore
+//! ```text
 //! #[utoipa::path(get, path = "/queue", tag = "queue",
 //!     extensions(("x-capability" = json!("read"))),
 //!     responses((status = 200, body = QueuePage), (status = 400, body = Problem)))]
