@@ -2,7 +2,7 @@
 //!
 //! From lines to a name and a password, and no further: whether they are right is not known here. What holds: what may be a
 //! password is overwritten as soon as it has been read, nothing of it is in a `Debug`, and whatever the client sends leads to one
-//! of the endings of [`Progress`], after two lines at most.
+//! of the endings of `Progress`, after two lines at most.
 
 use std::fmt;
 
