@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::stream::{self, StreamExt as _};
 use gatepost_policy::document::DataKind;
 use gatepost_store::NewAudit;
 use gatepost_store::evidence::{
@@ -365,7 +365,9 @@ async fn export(
                 Some((Err(why), None))
             }
         }
-    });
+    })
+    // Compression asks once more behind the end, which `unfold` must not be.
+    .fuse();
     let name = format!("attachment; filename=\"evidence-{from}-{to}.jsonl\"");
     let kind = "application/x-ndjson".to_owned();
     let head = [(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)];

@@ -49,7 +49,7 @@ function Export({ query, ready, period }: { query: Record<string, string | null 
   const why = useWhyNot('export_evidence')
   const [addresses, setAddresses] = useState('hidden')
   const save = useAction(async () => {
-    await download('/tls/evidence/export', `evidence-${period.from}-${period.to}.json`, { query: { ...query, addresses } })
+    await download('/tls/evidence/export', `evidence-${period.from}-${period.to}.jsonl`, { query: { ...query, addresses } })
     toast(t('evidence.exported'))
   })
   return (

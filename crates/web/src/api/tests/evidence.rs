@@ -34,6 +34,16 @@ async fn evidence_is_looked_at_by_a_viewer_and_taken_by_an_auditor() {
 }
 
 #[tokio::test]
+async fn a_browser_takes_it_compressed_and_whole() {
+    let world = World::new().await;
+    world.store.close_days(world.clock.now()).await.unwrap();
+    let plain = world.owner(Ask::new("GET", EXPORT)).await;
+    let packed = world.owner(Ask::new("GET", EXPORT).with("accept-encoding", "gzip")).await;
+    assert_eq!((packed.status.as_u16(), packed.header("content-encoding")), (200, "gzip"));
+    assert!(!packed.bytes.is_empty() && packed.bytes.len() < plain.bytes.len());
+}
+
+#[tokio::test]
 async fn roots_come_a_page_at_a_time() {
     let world = World::new().await;
     world.store.close_days(world.clock.now()).await.unwrap();
