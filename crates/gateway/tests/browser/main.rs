@@ -31,6 +31,16 @@ async fn two_administrators_and_one_policy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_journey_from_a_pasted_list_to_a_proof() {
+    Stage::run("journey").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_screen_is_accessible_and_drawn() {
+    Stage::run("screens").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn hostile_content_is_inert() {
     Stage::run("hostile").await;
 }
