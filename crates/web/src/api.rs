@@ -46,15 +46,16 @@ use gatepost_store::evidence::Evidence;
 use gatepost_store::{
     Accounts, Audit, Browse, Clock, Doorman, Inspect, Ledger, Probes, Rulebook, Settings,
 };
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder, RefOr};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::console;
 use crate::headers::Transport;
 use crate::meters::Meters;
 use crate::outside::Outside;
-use crate::problem::Problem;
+use crate::problem::{self, Problem};
 use crate::server::Condition;
 use crate::sign_on::SignOn;
 use gate::Table;
@@ -206,7 +207,23 @@ fn described() -> OpenApiRouter<Api> {
 
 /// The OpenAPI 3.1 document of the API.
 pub fn document() -> OpenApi {
-    described().into_openapi()
+    let mut document = described().into_openapi();
+    for item in document.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
+        operations.into_iter().flatten().for_each(name_problems);
+    }
+    document
+}
+
+/// Gives the answers of an operation that are no success the media type that they come with (RFC 9457 section 3).
+fn name_problems(operation: &mut Operation) {
+    for (status, answer) in &mut operation.responses.responses {
+        if let (true, RefOr::T(answer)) = (status.as_str() >= "400", answer)
+            && let Some(problem) = answer.content.shift_remove("application/json")
+        {
+            answer.content.insert(problem::MEDIA_TYPE.to_owned(), problem);
+        }
+    }
 }
 
 /// The document without its paths.

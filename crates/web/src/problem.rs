@@ -10,6 +10,9 @@ use gatepost_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+/// The media type of a problem document (RFC 9457 section 3).
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
+
 /// A problem, as an answer.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Problem(Box<ProblemDocument>);
@@ -267,7 +270,7 @@ impl IntoResponse for Problem {
         let bearer = self.0.kind == "/problems/unauthorized";
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if bearer {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -38,7 +38,7 @@ struct OverviewShape {
     /// What waits because TLS could not be had, most first.
     refusals: Vec<RefusalShape>,
     /// The revision of the policy that holds.
-    last_change: Option<ChangeShape>,
+    last_change: Option<LastChange>,
     /// Lint findings of the policy.
     findings: usize,
 }
@@ -95,7 +95,7 @@ struct RefusalShape {
 
 /// A revision of the policy.
 #[derive(Debug, Serialize, ToSchema)]
-struct ChangeShape {
+struct LastChange {
     revision: u64,
     at: String,
     by: String,
@@ -149,7 +149,7 @@ async fn show(State(api): State<Api>) -> Result<Json<OverviewShape>, Problem> {
                 oldest: one.oldest.rfc3339(),
             })
             .collect(),
-        last_change: last_change.map(|held| ChangeShape {
+        last_change: last_change.map(|held| LastChange {
             revision: held.revision.revision,
             at: held.revision.at.rfc3339(),
             by: held.revision.by,

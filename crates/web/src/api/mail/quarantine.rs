@@ -84,7 +84,7 @@ struct Release {
 /// What is done to many.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum Verb {
+enum QuarantineVerb {
     Release,
     Delete,
 }
@@ -92,13 +92,13 @@ enum Verb {
 /// An act on many.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Act {
+struct QuarantineAct {
     /// Entries, or messages for all their recipients.
     ids: Option<Vec<String>>,
     /// Everything in quarantine.
     all: Option<bool>,
     /// What is done.
-    action: Verb,
+    action: QuarantineVerb,
     /// How many there are; where it is wrong, nothing is done.
     count: usize,
     /// Why.
@@ -205,7 +205,13 @@ async fn release(
     }
     let wanted = id(&wanted, "quarantined mail")?;
     find(&api, wanted).await?;
-    end(&api, &caller, (Verb::Release, Selection::Ids(vec![wanted])), how.reason.as_deref()).await
+    end(
+        &api,
+        &caller,
+        (QuarantineVerb::Release, Selection::Ids(vec![wanted])),
+        how.reason.as_deref(),
+    )
+    .await
 }
 
 /// Deletes it.
@@ -222,22 +228,27 @@ async fn delete(
 ) -> Result<Json<DoneShape>, Problem> {
     let wanted = id(&wanted, "quarantined mail")?;
     find(&api, wanted).await?;
-    end(&api, &caller, (Verb::Delete, Selection::Ids(vec![wanted])), because.reason.as_deref())
-        .await
+    end(
+        &api,
+        &caller,
+        (QuarantineVerb::Delete, Selection::Ids(vec![wanted])),
+        because.reason.as_deref(),
+    )
+    .await
 }
 
 /// Releases or deletes many, if they are as many as is said.
 #[utoipa::path(post, path = "/quarantine/actions", tag = "quarantine",
-    extensions(("x-capability" = json!("operate_queue"))), request_body = Act,
+    extensions(("x-capability" = json!("operate_queue"))), request_body = QuarantineAct,
     responses((status = 200, body = DoneShape), (status = 400, body = Problem), (status = 401, body = Problem),
         (status = 403, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem),
         (status = 415, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
 async fn act_on_many(
     State(api): State<Api>,
     caller: Caller,
-    Sent(act): Sent<Act>,
+    Sent(act): Sent<QuarantineAct>,
 ) -> Result<Json<DoneShape>, Problem> {
-    let Act { ids, all, action, count, reason } = act;
+    let QuarantineAct { ids, all, action, count, reason } = act;
     let counted: Vec<Ulid> = match (ids, all) {
         (Some(ids), None | Some(false)) => {
             let wanted = ids.iter().map(|text| text.parse::<Ulid>());
@@ -269,13 +280,13 @@ async fn act_on_many(
 async fn end(
     api: &Api,
     caller: &Caller,
-    (verb, selection): (Verb, Selection),
+    (verb, selection): (QuarantineVerb, Selection),
     reason: Option<&str>,
 ) -> Result<Json<DoneShape>, Problem> {
     let (author, inspect) = (caller.author(reason), &api.stores.inspect);
     let done = match verb {
-        Verb::Release => inspect.quarantine_release(&selection, &author).await?,
-        Verb::Delete => inspect.quarantine_delete(&selection, &author).await?,
+        QuarantineVerb::Release => inspect.quarantine_release(&selection, &author).await?,
+        QuarantineVerb::Delete => inspect.quarantine_delete(&selection, &author).await?,
     };
     Ok(Json(DoneShape { done }))
 }

@@ -63,7 +63,7 @@ struct Picked {
 
 /// How many there are.
 #[derive(Debug, Serialize, ToSchema)]
-struct CountShape {
+struct QueueCount {
     count: usize,
 }
 
@@ -99,7 +99,7 @@ struct Reason {
 /// What is done to all that a filter picks.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum Verb {
+enum QueueVerb {
     Retry,
     Hold,
     Release,
@@ -111,11 +111,11 @@ enum Verb {
 /// An act on all that a filter picks.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Act {
+struct QueueAct {
     /// What is picked; empty for all.
     filter: String,
     /// What is done.
-    action: Verb,
+    action: QueueVerb,
     /// How many there are; where it is wrong, nothing is done.
     count: usize,
     /// Why.
@@ -188,14 +188,14 @@ async fn list(
 
 /// How many waiting recipients a filter picks.
 #[utoipa::path(get, path = "/queue/count", tag = "queue", extensions(("x-capability" = json!("read"))), params(Picked),
-    responses((status = 200, body = CountShape), (status = 400, body = Problem), (status = 401, body = Problem),
+    responses((status = 200, body = QueueCount), (status = 400, body = Problem), (status = 401, body = Problem),
         (status = 403, body = Problem), (status = 503, body = Problem)))]
 async fn count(
     State(api): State<Api>,
     Asked(asked): Asked<Picked>,
-) -> Result<Json<CountShape>, Problem> {
+) -> Result<Json<QueueCount>, Problem> {
     let selection = selection(&api, asked.filter, asked.domain.as_deref())?;
-    Ok(Json(CountShape { count: api.stores.inspect.queue_count(&selection).await? }))
+    Ok(Json(QueueCount { count: api.stores.inspect.queue_count(&selection).await? }))
 }
 
 /// How much waits, by domain and age.
@@ -342,23 +342,23 @@ async fn delete(
 
 /// Acts on all that a filter picks, if they are as many as is said.
 #[utoipa::path(post, path = "/queue/actions", tag = "queue", extensions(("x-capability" = json!("operate_queue"))),
-    request_body = Act,
+    request_body = QueueAct,
     responses((status = 200, body = ActedShape), (status = 400, body = Problem), (status = 401, body = Problem),
         (status = 403, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem),
         (status = 415, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
 async fn act_on_many(
     State(api): State<Api>,
     caller: Caller,
-    Sent(act): Sent<Act>,
+    Sent(act): Sent<QueueAct>,
 ) -> Result<Json<ActedShape>, Problem> {
     let selection = selection(&api, Some(act.filter), None)?;
     let order = match act.action {
-        Verb::Retry => Order::Retry,
-        Verb::Hold => Order::Hold,
-        Verb::Release => Order::Release,
-        Verb::Bounce => Order::Bounce,
-        Verb::Delete => Order::Delete,
-        Verb::Reevaluate => {
+        QueueVerb::Retry => Order::Retry,
+        QueueVerb::Hold => Order::Hold,
+        QueueVerb::Release => Order::Release,
+        QueueVerb::Bounce => Order::Bounce,
+        QueueVerb::Delete => Order::Delete,
+        QueueVerb::Reevaluate => {
             let waiting = api.stores.inspect.queue_pick(&selection).await?;
             if waiting.len() == act.count {
                 api.outside.judge(&waiting).await?
