@@ -57,6 +57,7 @@ browser: setup
 test: setup
 	@tools/setup-peers.sh
 	@tools/setup-sign-on.sh
+	@tools/setup-fuzz.sh
 	-@tools/need.sh openssl openssl
 	-@python3 -c 'import ssl' 2>/dev/null || tools/need.sh pydoc3 python3
 	-@tools/need.sh chromium chromium
