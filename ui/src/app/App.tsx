@@ -1,43 +1,61 @@
 // The application: a session first, then the frame with the screen of the current path.
 
-import { Suspense, useEffect, useSyncExternalStore } from 'react'
+import { useEffect, useState, useSyncExternalStore } from 'react'
+import type { Session } from '../api/types'
+import { ProblemError } from '../lib/api'
 import { currentLanguage, onLanguage } from '../lib/i18n'
-import { navigate, useLocation } from '../lib/router'
+import { navigate, useLocation, type Params } from '../lib/router'
 import { ErrorState, Skeleton, Toasts } from '../design'
 import './shell.css'
 import { Boundary } from './Boundary'
 import { NotFound } from './NotFound'
-import { screenAt } from './routes'
+import { fetchScreen, prepare, screenAt, type Screen } from './routes'
 import { SessionExpired } from './SessionExpired'
 import { SessionProvider, useSession } from './session'
 import { Shell } from './Shell'
 
-export function App() {
+export function App({ first }: { first: Session | ProblemError }) {
   const language = useSyncExternalStore(onLanguage, currentLanguage)
   return (
-    <Boundary key={language}>
-      <SessionProvider>
+    <SessionProvider first={first}>
+      <Boundary key={language}>
         <Gate />
         <Toasts />
-      </SessionProvider>
-    </Boundary>
+      </Boundary>
+    </SessionProvider>
   )
 }
 
-/** Sends everyone to where they belong: the first run, signing in, or the screen they asked for. */
+/** The place where somebody belongs who asked for another: the first run, signing in; null where they may stay. */
+function elsewhere(session: Session, asked: { path: string; search: string; hash: string }): string | null {
+  const { path, search, hash } = asked
+  if (session.setup_needed) return path === '/setup' || path === '/login' ? null : '/setup'
+  if (session.user !== null || screenAt(path)?.screen.open === true) return null
+  return `/login${path === '/' ? '' : `?next=${encodeURIComponent(path + search + hash)}`}`
+}
+
+/** Brings what the first screen needs, so that it is drawn as soon as anything is. */
+export async function prepareFirst(session: Promise<Session | ProblemError>): Promise<void> {
+  const here = { path: location.pathname, search: location.search, hash: location.hash }
+  const [answer] = await Promise.all([session, prepare(here.path)])
+  if (answer instanceof ProblemError) return
+  const to = elsewhere(answer, here)
+  if (to !== null) {
+    await prepare(new URL(to, location.origin).pathname)
+    navigate(to, { replace: true })
+  }
+}
+
+/** Sends everyone to where they belong, and draws the screen they asked for. */
 function Gate() {
   const { session, error, reload } = useSession()
-  const { path, search, hash } = useLocation()
-  const found = screenAt(path)
-  const open = found?.screen.open === true
-  const signedIn = session !== null && session.user !== null
+  const asked = useLocation()
+  const found = screenAt(asked.path)
+  const to = session === null ? null : elsewhere(session, asked)
 
   useEffect(() => {
-    if (session === null) return
-    const setup = path === '/setup'
-    if (session.setup_needed && !setup && path !== '/login') navigate('/setup', { replace: true })
-    else if (!session.setup_needed && !signedIn && !open) navigate(`/login${path === '/' ? '' : `?next=${encodeURIComponent(path + search + hash)}`}`, { replace: true })
-  }, [session, signedIn, open, path, search, hash])
+    if (to !== null) navigate(to, { replace: true })
+  }, [to])
 
   if (error !== null) {
     return (
@@ -49,21 +67,35 @@ function Gate() {
       </main>
     )
   }
-  if (session === null) return <main className="bare" aria-busy="true" />
-  if (open && found !== null) {
-    return (
-      <Suspense fallback={<main className="bare" aria-busy="true" />}>
-        <found.screen.Component params={found.params} />
-      </Suspense>
-    )
-  }
-  if (!signedIn) return <main className="bare" aria-busy="true" />
+  if (session === null || to !== null) return <main className="bare" aria-busy="true" />
+  if (found?.screen.open === true) return <Shown key={found.screen.path} screen={found.screen} params={found.params} />
+  if (session.user === null) return <main className="bare" aria-busy="true" />
   return (
-    <Shell path={path}>
-      <Boundary key={path}>
-        <Suspense fallback={<Skeleton lines={8} />}>{found === null ? <NotFound /> : <found.screen.Component key={found.screen.path} params={found.params} />}</Suspense>
-      </Boundary>
+    <Shell path={asked.path}>
+      <Boundary key={asked.path}>{found === null ? <NotFound /> : <Shown key={found.screen.path} screen={found.screen} params={found.params} />}</Boundary>
       <SessionExpired />
     </Shell>
   )
+}
+
+/** A screen, at once where its file is here. */
+function Shown({ screen, params }: { screen: Screen; params: Params }) {
+  const { Component } = screen
+  const [failed, setFailed] = useState<{ error: unknown } | null>(null)
+  const [, setHere] = useState<Screen | null>(null)
+  useEffect(() => {
+    let left = false
+    if (Component === null) {
+      fetchScreen(screen).then(
+        () => left || setHere(screen),
+        (error: unknown) => left || setFailed({ error }),
+      )
+    }
+    return () => {
+      left = true
+    }
+  }, [screen, Component])
+  if (failed !== null) throw failed.error
+  if (Component !== null) return <Component params={params} />
+  return screen.open === true ? <main className="bare" aria-busy="true" /> : <Skeleton lines={8} />
 }

@@ -1,11 +1,12 @@
-// Which screen is at which path. Every folder of src/screens has a `routes.ts` that says its own; the screens
-// themselves are fetched when they are first shown.
+// Which screen is at which path. Every folder of src/screens has a `routes.ts` that says its own; the file of a
+// screen is fetched once, when it is first shown or when a link to it is about to be followed. A screen that is here
+// is drawn at once: `React.lazy` would hold it back, since React shows a new part of the page at most every 300 ms.
 
-import { lazy, type ComponentType, type LazyExoticComponent } from 'react'
+import type { ComponentType } from 'react'
 import type { Capability } from '../api/types'
 import type { IconName } from '../design'
 import type { Key } from '../lib/i18n'
-import { match, type Params } from '../lib/router'
+import { match, onIntent, type Params } from '../lib/router'
 
 /** What a screen is given: the parameters of its path. */
 export interface ScreenProps {
@@ -37,12 +38,13 @@ export interface Route {
 const found = import.meta.glob<{ default: Route[] }>('../screens/*/routes.ts', { eager: true })
 
 export interface Screen extends Route {
-  Component: LazyExoticComponent<ComponentType<ScreenProps>>
+  /** What draws it; null until its file is here. */
+  Component: ComponentType<ScreenProps> | null
 }
 
 const screens: Screen[] = Object.values(found)
   .flatMap((module) => module.default)
-  .map((route) => ({ ...route, Component: lazy(route.load) }))
+  .map((route) => ({ ...route, Component: null }))
 
 /** The entries of the navigation, in their order. */
 export const navigation: (NavEntry & { path: string })[] = screens
@@ -59,3 +61,16 @@ export function screenAt(path: string): { screen: Screen; params: Params } | nul
   }
   return null
 }
+
+/** Fetches the file of a screen, unless it is here. */
+export async function fetchScreen(screen: Screen): Promise<void> {
+  screen.Component ??= (await screen.load()).default
+}
+
+/** Fetches the screen of a path beforehand. One that cannot be fetched says so when it is shown. */
+export async function prepare(path: string): Promise<void> {
+  const at = screenAt(path)
+  if (at !== null) await fetchScreen(at.screen).catch(() => undefined)
+}
+
+onIntent((to) => void prepare(new URL(to, location.origin).pathname))

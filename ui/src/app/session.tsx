@@ -1,14 +1,14 @@
-// Who is signed in, and what they may do. The session is asked for once when the page is loaded; signing in, again
+// Who is signed in, and what they may do. The session is asked for once, before anything is drawn; signing in, again
 // or for the first time, replaces it.
 
-import { createContext, useCallback, useContext, useEffect, useMemo, useState, type ReactNode } from 'react'
+import { createContext, useCallback, useContext, useMemo, useState, type ReactNode } from 'react'
 import type { Capability, Session, SessionUser } from '../api/types'
 import { api, ProblemError, setCsrf } from '../lib/api'
 import { t, type Key } from '../lib/i18n'
 import { Banner } from '../design'
 
 export interface SessionState {
-  /** Null while it is being asked for. */
+  /** Null where it could not be read, and while it is asked for again. */
   session: Session | null
   error: ProblemError | null
   reload: () => void
@@ -19,9 +19,20 @@ export interface SessionState {
 
 const Context = createContext<SessionState | null>(null)
 
-export function SessionProvider({ children }: { children: ReactNode }) {
-  const [session, setSession] = useState<Session | null>(null)
-  const [error, setError] = useState<ProblemError | null>(null)
+/** Asks who is signed in: the session, or why that could not be read. */
+export async function askSession(): Promise<Session | ProblemError> {
+  try {
+    const session = await api.get<Session>('/session')
+    setCsrf(session.csrf)
+    return session
+  } catch (problem) {
+    return problem instanceof ProblemError ? problem : new ProblemError(0, { title: String(problem) })
+  }
+}
+
+export function SessionProvider({ first, children }: { first: Session | ProblemError; children: ReactNode }) {
+  const [session, setSession] = useState(first instanceof ProblemError ? null : first)
+  const [error, setError] = useState(first instanceof ProblemError ? first : null)
   const enter = useCallback((next: Session) => {
     setCsrf(next.csrf)
     setSession(next)
@@ -29,9 +40,8 @@ export function SessionProvider({ children }: { children: ReactNode }) {
   }, [])
   const reload = useCallback(() => {
     setError(null)
-    api.get<Session>('/session').then(enter, (problem: unknown) => setError(problem instanceof ProblemError ? problem : new ProblemError(0, { title: String(problem) })))
+    void askSession().then((answer) => (answer instanceof ProblemError ? setError(answer) : enter(answer)))
   }, [enter])
-  useEffect(reload, [reload])
   const signOut = useCallback(async () => {
     await api.del('/session')
     setCsrf(null)

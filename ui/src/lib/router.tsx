@@ -79,13 +79,28 @@ function plain(event: React.MouseEvent<HTMLAnchorElement>): boolean {
   return event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey && !event.defaultPrevented
 }
 
+let intent: (to: string) => void = () => undefined
+
+/** Sets what is done when a link is pointed at or has the keyboard, which is before it is followed. */
+export function onIntent(prepare: (to: string) => void): void {
+  intent = prepare
+}
+
 /** A link to a screen. `current` marks the place where the reader is. */
-export function Link({ to, current, children, onClick, ...rest }: { to: string; current?: boolean; children: ReactNode } & AnchorHTMLAttributes<HTMLAnchorElement>) {
+export function Link({ to, current, children, onClick, onFocus, onPointerEnter, ...rest }: { to: string; current?: boolean; children: ReactNode } & AnchorHTMLAttributes<HTMLAnchorElement>) {
   return (
     <a
       {...rest}
       href={to}
       aria-current={current === true ? 'page' : undefined}
+      onFocus={(event) => {
+        onFocus?.(event)
+        intent(to)
+      }}
+      onPointerEnter={(event) => {
+        onPointerEnter?.(event)
+        intent(to)
+      }}
       onClick={(event) => {
         onClick?.(event)
         if (!plain(event)) return
