@@ -75,7 +75,7 @@ function Report({ data, period }: { data: TlsReport; period: Period }) {
         {open && <Table scroll caption={t('reports.asTable')} columns={dayColumns()} rows={[...days].reverse()} rowKey={(one) => one.day} />}
       </Card>
       <Card title={t('reports.domains')} flush actions={<CsvButton label={t('reports.csvDomains')} name={`tls-domains-${period.from}-${period.to}.csv`} text={() => domainsCsv(data.domains)} />}>
-        <VirtualTable caption={t('reports.domains')} columns={domainColumns()} rows={data.domains} rowKey={(row) => row.domain} total={data.domains.length} widths="minmax(0, 3fr) repeat(8, minmax(0, 1fr)) minmax(0, 1.4fr)" />
+        <VirtualTable caption={t('reports.domains')} columns={domainColumns()} rows={data.domains} rowKey={(row) => row.domain} total={data.domains.length} widths="minmax(0, 2fr) repeat(8, minmax(0, 1fr)) minmax(0, 1.4fr)" />
       </Card>
     </>
   )

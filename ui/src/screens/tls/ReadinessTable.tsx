@@ -39,7 +39,7 @@ export function ReadinessTable({ rows, level, enforced, caption, extra }: Readin
         ),
     },
     { key: 'works', head: t('tls.worksAt', { level: levelWord(level) }), cell: (row) => <Works row={row} level={level} /> },
-    { key: 'hosts', head: t('tls.hosts'), cell: (row) => ofDone(row, (probes) => <Inert text={hostNames(hostsOf(probes)).slice(0, 3).join(', ') || '–'} />) },
+    { key: 'hosts', head: t('tls.hosts'), cell: (row) => ofDone(row, (probes) => <Inert text={firstOf(hostNames(hostsOf(probes)))} />) },
     { key: 'starttls', head: t('tls.starttls'), cell: (row) => ofDone(row, (probes) => t(`tls.starttls_${starttls(hostsOf(probes))}`)) },
     { key: 'version', head: t('tls.version'), cell: (row) => ofDone(row, (probes) => versions(hostsOf(probes)).join(', ') || '–') },
     { key: 'certificate', head: t('tls.certificate'), cell: (row) => ofDone(row, (probes) => <Certificate probes={probes} />) },
@@ -110,4 +110,10 @@ function Works({ row, level }: { row: Row; level: Level }) {
 function Certificate({ probes }: { probes: Probe[] }) {
   const host = hostsOf(probes).find((one) => one.certificate !== null)
   return host === undefined ? t('tls.cert_none') : <CertificateWord host={host} />
+}
+
+/** The first three of some names, and how many more there are. */
+function firstOf(names: string[]): string {
+  const shown = names.slice(0, 3).join(', ')
+  return names.length > 3 ? t('tls.andMore', { names: shown, n: names.length - 3 }) : shown || '–'
 }
