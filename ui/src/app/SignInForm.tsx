@@ -2,7 +2,7 @@
 // and in the dialog of a session that ended.
 
 import { useEffect, useState, type FormEvent } from 'react'
-import type { Session } from '../api/types'
+import type { Credentials, Session } from '../api/types'
 import { api, ProblemError } from '../lib/api'
 import { duration } from '../lib/format'
 import { t } from '../lib/i18n'
@@ -36,7 +36,7 @@ export function SignInForm({ fixedName, onEntered }: { fixedName?: string; onEnt
     if (Object.values(lacking).some((text) => text !== undefined)) return
     setBusy(true)
     try {
-      onEntered(await api.post<Session>('/session', { name: name.trim(), password, ...(second ? { code: code.trim() } : {}) }))
+      onEntered(await api.post<Session>('/session', { name: name.trim(), password, ...(second ? { code: code.trim() } : {}) } satisfies Credentials))
     } catch (error) {
       refused(error)
     } finally {

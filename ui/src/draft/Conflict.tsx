@@ -4,32 +4,26 @@
  */
 
 import { useEffect, useState } from 'react'
+import type { Difference, WholeRevision } from '../api/types'
 import { Banner, Button, Dialog, Skeleton, toast, problemText } from '../design'
 import { api } from '../lib/api'
 import { Time } from '../lib/format'
 import { t } from '../lib/i18n'
-import { areaText, ChangeList, DiffText, EntryText, type Difference } from './difference'
+import { areaText, ChangeList, DiffText, EntryText } from './difference'
 import { adopt } from './document'
 import { rebase, type Conflict, type Side } from './rebase'
 import { draftStore, readPolicy } from './state'
 import type { Draft } from './store'
 
-interface Theirs {
-  revision: number
-  at: string
-  by: string
-  reason: string | null
-}
-
 export function ConflictNote({ draft, newer }: { draft: Draft; newer: number }) {
-  const [theirs, setTheirs] = useState<Theirs | null>(null)
+  const [theirs, setTheirs] = useState<WholeRevision | null>(null)
   const [difference, setDifference] = useState<Difference | null>(null)
   const [showing, setShowing] = useState(false)
   const [busy, setBusy] = useState(false)
   const [choosing, setChoosing] = useState<{ read: Awaited<ReturnType<typeof readPolicy>>; conflicts: Conflict[] } | null>(null)
   useEffect(() => {
     let wanted = true
-    api.get<Theirs>(`/policy/revisions/${newer}`).then((found) => wanted && setTheirs(found), () => undefined)
+    api.get<WholeRevision>(`/policy/revisions/${newer}`).then((found) => wanted && setTheirs(found), () => undefined)
     return () => {
       wanted = false
     }

@@ -4,12 +4,12 @@
  */
 
 import { useEffect, useState } from 'react'
+import type { Compared, Difference, Finding, Problem } from '../api/types'
 import { Banner, Button, Dialog, ErrorBanner, ErrorState, Skeleton, Tabs, TextField, toast } from '../design'
 import { api, ProblemError } from '../lib/api'
 import { t } from '../lib/i18n'
-import { ChangeList, DiffText, type Difference } from './difference'
+import { ChangeList, DiffText } from './difference'
 import { wire } from './document'
-import type { Finding, Problem } from './problems'
 import { draftStore, loadPolicy, publish, useCheck } from './state'
 import type { Draft } from './store'
 
@@ -19,7 +19,7 @@ function useDifference(draft: Draft): { data: Difference | null; error: unknown;
   const [round, setRound] = useState(0)
   useEffect(() => {
     let wanted = true
-    api.post<Difference>('/policy/diff', { document: wire(draft.document), base: draft.base }).then(
+    api.post<Difference>('/policy/diff', { document: wire(draft.document), base: draft.base } satisfies Compared).then(
       (data) => wanted && setState({ data, error: null }),
       (error: unknown) => wanted && setState({ data: null, error }),
     )

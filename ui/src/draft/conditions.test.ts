@@ -65,7 +65,7 @@ describe('a Condition in the editor', () => {
 })
 
 describe('what the gateway says', () => {
-  const problem = (pointer: string) => ({ pointer, detail: 'd', remedy: null })
+  const problem = (pointer: string) => ({ pointer, detail: 'd', remedy: '' })
 
   it('is brought to the rule and its field', () => {
     const problems = [

@@ -3,6 +3,7 @@
  * and the same as a text. Review, Changes and a conflict show it alike.
  */
 
+import type { DiffChange } from '../api/types'
 import { Chip, type ChipTone } from '../design'
 import { t, type Key } from '../lib/i18n'
 import { Inert } from '../screens/mail/Inert'
@@ -10,27 +11,6 @@ import { actionText, conditionText, word } from '../screens/rules/words'
 import { same } from './document'
 import type { Action, Condition } from './types'
 import './draft.css'
-
-/** One entry of `POST /policy/diff`. */
-export interface DiffChange {
-  area: string
-  name: string
-  change: 'added' | 'removed' | 'changed' | 'moved'
-  /** From 1. */
-  from_position: number | null
-  to_position: number | null
-  before: unknown
-  after: unknown
-  /** What became of the values of a set; the first hundred of each are named. */
-  values?: { added: number; removed: number; first_added: string[]; first_removed: string[] } | null
-}
-
-/** The answer of `POST /policy/diff` and of a revision's `diff`. */
-export interface Difference {
-  changes: DiffChange[]
-  /** A unified diff of the policy files. */
-  text: string
-}
 
 /** How many lines of a field are shown before the rest is counted. */
 const LINES_SHOWN = 20

@@ -7,6 +7,7 @@
  * these functions choose a name; a set that is renamed is renamed in the rules too.
  */
 
+import type { WirePolicy } from '../api/types'
 import {
   isSystem,
   ruleName,
@@ -81,7 +82,7 @@ function bare<T extends { key: string }>(entry: T): Omit<T, 'key'> {
 }
 
 /** The document as the gateway takes it: without our keys. */
-export function wire(document: PolicyDocument): Record<string, unknown> {
+export function wire(document: PolicyDocument): WirePolicy {
   return { ...document, rule: document.rule.map(bare), rule_data: document.rule_data.map(bare) }
 }
 

@@ -3,30 +3,9 @@
  * JSON pointer names a rule by its place, the editor knows it by its key.
  */
 
+import type { Finding, Problem } from '../api/types'
 import { fold } from './document'
 import { ruleName, type PolicyDocument } from './types'
-
-/** A problem at a place of the document. */
-export interface Problem {
-  pointer: string
-  detail: string
-  remedy: string | null
-}
-
-/** Something unwise, as lint says it. */
-export interface Finding {
-  /** The rule's name; null where it is about a set or the whole policy. */
-  rule: string | null
-  kind: string
-  text: string
-  fix: string
-}
-
-/** The answer of `POST /policy/check`. */
-export interface Check {
-  errors: Problem[]
-  findings: Finding[]
-}
 
 /** The parts of a JSON pointer (RFC 6901); of one without a leading slash, too. */
 export function pointerParts(pointer: string): string[] {

@@ -7,36 +7,13 @@
  */
 
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react'
+import type { Check, DataFacts, PageOf, RuleFacts, WirePolicy, Written } from '../api/types'
 import { api, call, ProblemError } from '../lib/api'
-import { readAgain, type PageOf } from '../lib/paging'
+import { readAgain } from '../lib/paging'
 import { invalidate, useRefresh } from '../lib/query'
 import { adopt, fold, wire, type KnownIds } from './document'
-import type { Check } from './problems'
 import { createDraftStore, isChanged, type Draft, type Keep } from './store'
 import type { PolicyDocument } from './types'
-
-/** How often a rule matched. */
-export interface Hits {
-  total: number
-  last_24h: number
-  last_at: string | null
-}
-
-/** What the gateway knows of a rule beside its words. */
-export interface RuleFacts {
-  id: string
-  name: string
-  system: string | null
-  /** How often it matched; as a shadow rule it is counted apart. */
-  hits: (Hits & { shadow?: Hits }) | null
-}
-
-/** What the gateway knows of a set beside its words. */
-export interface DataFacts {
-  id: string
-  name: string
-  count: number
-}
 
 /** Storage that may not be there: private windows may refuse it. */
 function tabStorage(): Keep | null {
@@ -111,8 +88,7 @@ function put(next: Partial<Loaded>): void {
 
 async function all<T>(path: string): Promise<T[]> {
   const pages = await readAgain<T>(async (cursor, limit) => {
-    const answer = await api.get<PageOf<T> | T[]>(path, { query: { cursor, limit } })
-    return Array.isArray(answer) ? { items: answer, next: null, total: answer.length } : answer
+    return api.get<PageOf<T>>(path, { query: { cursor, limit } })
   }, Infinity)
   return pages.items
 }
@@ -123,13 +99,13 @@ export function revisionOf(etag: string | null): number {
 }
 
 /** The policy that holds now, with the ids of its things. */
-export async function readPolicy(): Promise<{ revision: number; document: unknown; ids: KnownIds }> {
+export async function readPolicy(): Promise<{ revision: number; document: WirePolicy; ids: KnownIds }> {
   const [policy, rules, sets] = await Promise.all([
-    call<unknown>('GET', '/policy'),
+    call<WirePolicy>('GET', '/policy'),
     all<RuleFacts>('/rules'),
     all<DataFacts>('/rule-data'),
   ])
-  const own = rules.filter((rule) => rule.system === null || rule.system === undefined)
+  const own = rules.filter((rule) => rule.system === null)
   put({
     rules: new Map(rules.map((rule) => [fold(rule.name), rule])),
     data: new Map(sets.map((set) => [fold(set.name), set])),
@@ -197,11 +173,7 @@ const checks = new WeakMap<PolicyDocument, Promise<Checked>>()
 function checkOf(document: PolicyDocument): Promise<Checked> {
   const known = checks.get(document)
   if (known) return known
-  const asked = api.post<Partial<Check>>('/policy/check', wire(document)).then((answer) => ({
-    errors: answer.errors ?? [],
-    findings: answer.findings ?? [],
-    document,
-  }))
+  const asked = api.post<Check>('/policy/check', wire(document)).then((answer) => ({ ...answer, document }))
   checks.set(document, asked)
   asked.catch(() => checks.delete(document))
   return asked
@@ -244,16 +216,10 @@ export function useCheck(document: PolicyDocument | null): {
   return { checked, busy: document !== null && checked?.document !== document && error === null, error }
 }
 
-/** The answer of `PUT /policy`. */
-interface PublishAnswer {
-  revision: number
-  changed: boolean
-}
-
 /** Publishes the draft; throws what the gateway says against it. */
-export async function publish(draft: Draft, reason: string): Promise<PublishAnswer> {
+export async function publish(draft: Draft, reason: string): Promise<Written> {
   writeNow()
-  const answer = await call<PublishAnswer>('PUT', '/policy', {
+  const answer = await call<Written>('PUT', '/policy', {
     body: wire(draft.document),
     query: { reason },
     ifMatch: draft.base,

@@ -6,6 +6,10 @@
  * off again by `wire`. It never reaches the gateway.
  */
 
+import type { Action, Told, WireCondition, WireDomain, WirePolicy, WireRoute, WireRule, WireRuleData, WireSmartHost, WireSource, WireTlsPolicy } from '../api/types'
+
+export type { Action }
+
 /** A rule that ships with the product. Their order among themselves never changes. */
 export type SystemRuleWord = 'opportunistic_tls' | 'deliver_inbound' | 'deliver_outbound'
 
@@ -28,21 +32,7 @@ export type MatchType = 'matches' | 'does_not_match' | 'greater_than' | 'less_th
 export type Literal = string | number | (string | number)[]
 
 /** A Condition: compared with exactly one of `value`, `regex` and `rule_data`, or with nothing. */
-export interface Condition {
-  condition: ConditionKind
-  match: MatchType
-  /** The header field's name, for `header` only. */
-  name?: string | null
-  value?: Literal | null
-  regex?: string | null
-  /** The name of a set of Custom Rule Data. */
-  rule_data?: string | null
-}
-
-export type Action =
-  | { action: 'add_message_header'; value: string }
-  | { action: 'remove_message_header'; name: string }
-  | { action: 'set_tls_level'; value: string }
+export type Condition = Told<WireCondition, { condition: ConditionKind; match: MatchType; value?: Literal | null }>
 
 export type ActionKind = Action['action']
 
@@ -58,26 +48,20 @@ export const FINAL_ACTIONS: readonly FinalAction[] = [
   'reject',
 ]
 
-/** A Message Rule that an administrator made. */
-export interface CustomRule {
+/** What an entry of a draft has besides. */
+interface Keyed {
   key: string
-  name: string
-  note?: string | null
-  active: boolean
-  shadow: boolean
-  conditions: Condition[]
-  actions: Action[]
-  final_action: FinalAction
-  /** What the sender is told, with `reject`. */
-  reply?: string | null
 }
 
+/** A Message Rule that an administrator made. */
+export type CustomRule = Keyed &
+  Told<
+    Omit<WireRule, 'system'>,
+    { name: string; active: boolean; shadow: boolean; conditions: Condition[]; actions: Action[]; final_action: FinalAction }
+  >
+
 /** A System Rule where it stands: it can be switched off and nothing else. */
-export interface SystemRule {
-  key: string
-  system: SystemRuleWord
-  active: boolean
-}
+export type SystemRule = Keyed & Told<Pick<WireRule, 'system' | 'active'>, { system: SystemRuleWord; active: boolean }>
 
 export type Rule = CustomRule | SystemRule
 
@@ -87,55 +71,31 @@ export type DataKind = 'domains' | 'text' | 'regex' | 'networks'
 export const DATA_KINDS: readonly DataKind[] = ['domains', 'text', 'regex', 'networks']
 
 /** A set of Custom Rule Data: one value a line, or one an element. */
-export interface RuleData {
-  key: string
-  name: string
-  note?: string | null
-  kind: DataKind
-  values: string | string[]
-}
+export type RuleData = Keyed & Told<WireRuleData, { kind: DataKind }>
 
-export interface Route {
-  host: string
-  port: number
-  weight: number
-  tls: string
-}
+/** The gateway writes the keys of what has a usual value out. */
+export type Route = Told<WireRoute, { port: number; weight: number; tls: string }>
 
-export interface Domain {
-  name: string
-  routes: Route[]
-}
+export type Domain = Told<WireDomain, { routes: Route[] }>
 
-export interface OutboundSource {
-  network: string
-}
+export type OutboundSource = WireSource
 
-export interface SmartHost {
-  domains: string[]
-  host: string
-  port: number
-  tls: string
-  implicit_tls: boolean
-  username?: string | null
-  password_file?: string | null
-}
+export type SmartHost = Told<WireSmartHost, { port: number; tls: string; implicit_tls: boolean }>
 
-export interface TlsPolicy {
-  domains: string[]
-  level: string
-  until?: string | null
-}
+export type TlsPolicy = WireTlsPolicy
 
 /** The whole policy. Keys that this console does not know are carried along unchanged. */
-export interface PolicyDocument {
-  domain: Domain[]
-  outbound_source: OutboundSource[]
-  smart_host: SmartHost[]
-  rule_data: RuleData[]
-  tls_policy: TlsPolicy[]
-  rule: Rule[]
-}
+export type PolicyDocument = Told<
+  WirePolicy,
+  {
+    domain: Domain[]
+    outbound_source: OutboundSource[]
+    smart_host: SmartHost[]
+    rule_data: RuleData[]
+    tls_policy: TlsPolicy[]
+    rule: Rule[]
+  }
+>
 
 /** The parts of the document that are lists, and how a change names them. */
 export type Area = keyof PolicyDocument

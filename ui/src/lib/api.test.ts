@@ -62,7 +62,7 @@ describe('a refusal', () => {
   it('with hostile field problems is still a problem', async () => {
     gateway(json(422, { title: 7, errors: [null, 'x', { pointer: 1 }] }))
     const problem = await problemOf(api.get('/policy'))
-    expect(problem.errors).toEqual([0, 1, 2].map(() => ({ pointer: '', detail: '', remedy: null })))
+    expect(problem.errors).toEqual([0, 1, 2].map(() => ({ pointer: '', detail: '', remedy: '' })))
   })
 })
 

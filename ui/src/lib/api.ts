@@ -3,15 +3,7 @@
 // of the session, an answer 401 first asks the reader to sign in again and then repeats the request, so that
 // nothing that was typed is lost.
 
-/** One problem of a field, as the gateway names it. */
-export interface FieldProblem {
-  /** A JSON pointer into what was sent, `/rules/3/name`; empty where it is about the whole. */
-  pointer: string
-  /** What is wrong, a sentence. */
-  detail: string
-  /** What to do, a sentence; null where the detail says it. */
-  remedy: string | null
-}
+import type { Problem } from '../api/types'
 
 /** A refusal of the gateway, or its silence (`status` 0). */
 export class ProblemError extends Error {
@@ -24,7 +16,7 @@ export class ProblemError extends Error {
   /** The problem in a sentence; null where the title is all. */
   readonly detail: string | null
   /** Problems of single fields. */
-  readonly errors: FieldProblem[]
+  readonly errors: Problem[]
   /** The whole answer, for keys that belong to one kind of problem (`revision`, `count`). */
   readonly body: Record<string, unknown>
   /** Seconds after which it is worth trying again; null where the gateway named none. */
@@ -54,9 +46,9 @@ export class ProblemError extends Error {
 
 const text = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null)
 
-function fieldProblem(value: unknown): FieldProblem {
+function fieldProblem(value: unknown): Problem {
   const of = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>
-  return { pointer: text(of.pointer) ?? '', detail: text(of.detail) ?? '', remedy: text(of.remedy) }
+  return { pointer: text(of.pointer) ?? '', detail: text(of.detail) ?? '', remedy: text(of.remedy) ?? '' }
 }
 
 /** An answer with what its head says. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { append, readAgain, type PageOf } from './paging'
+import type { PageOf } from '../api/types'
+import { append, readAgain } from './paging'
 
 /** A list of so many numbers behind a reader that gives at most 1000 at once. */
 const list = (total: number, asked: number[] = []) => (cursor: string | null, limit: number): Promise<PageOf<number>> => {

@@ -1,14 +1,7 @@
 // The state of a list that arrives in pages. What always holds: a list is never cut silently; as long as the
 // gateway has more, `next` says so, and `total` is what the gateway counted.
 
-/** One page, as every list of the API gives it. */
-export interface PageOf<T> {
-  items: T[]
-  /** Where the next page begins; null at the end. */
-  next: string | null
-  /** How many there are in all; null where counting would cost too much. */
-  total: number | null
-}
+import type { PageOf } from '../api/types'
 
 /** The pages so far, as one list. */
 export interface Pages<T> {

@@ -3,9 +3,10 @@
 // what the component asks now is dropped.
 
 import { useCallback, useEffect, useRef, useState } from 'react'
+import type { PageOf } from '../api/types'
 import { onReturn, present } from './activity'
 import { address, call, ProblemError, type Answer, type CallOptions, type QueryValue } from './api'
-import { append, pageSize, readAgain, type PageOf, type Pages } from './paging'
+import { append, pageSize, readAgain, type Pages } from './paging'
 
 type Changed = (prefix: string) => void
 const watchers = new Set<Changed>()

@@ -1,12 +1,11 @@
 // Sessions of the console: where from, since when, and an end to them.
 
 import { useSession } from '../../app/session'
-import type { SessionInfo } from '../../api/types'
+import type { PageOf, SessionInfo } from '../../api/types'
 import { Button, Chip, EmptyState, Loaded, Table, toast, problemText, type Column } from '../../design'
 import { api, segment } from '../../lib/api'
 import { Time } from '../../lib/format'
 import { t } from '../../lib/i18n'
-import type { PageOf } from '../../lib/paging'
 import { useQuery } from '../../lib/query'
 
 export function SessionsTable({ path, all = false }: { path: string; all?: boolean }) {

@@ -3,12 +3,11 @@
 
 import { useState } from 'react'
 import { roleName, useUser } from '../../app/session'
-import type { ApiToken, Role } from '../../api/types'
+import type { ApiToken, MadeToken, PageOf, Role, TokenDraft } from '../../api/types'
 import { Banner, Button, Card, Chip, ConfirmWithReason, CopyBox, Dialog, EmptyState, ErrorBanner, Loaded, SelectField, Table, TextField, toast, type Column } from '../../design'
 import { api, segment } from '../../lib/api'
 import { Time } from '../../lib/format'
 import { t } from '../../lib/i18n'
-import type { PageOf } from '../../lib/paging'
 import { invalidate, useAction, useQuery } from '../../lib/query'
 import { roles, withinReach } from './roles-data'
 
@@ -97,7 +96,7 @@ function NewToken({ onClose, onMade }: { onClose: () => void; onMade: (made: { n
   const [days, setDays] = useState('90')
   const [missing, setMissing] = useState(false)
   const make = useAction(async () => {
-    const made = await api.post<ApiToken & { token: string }>('/tokens', { name: name.trim(), role, expires_in_days: days === '' ? null : Number(days) })
+    const made = await api.post<MadeToken>('/tokens', { name: name.trim(), role, expires_in_days: days === '' ? null : Number(days) } satisfies TokenDraft)
     onMade({ name: made.name, token: made.token })
   })
   return (

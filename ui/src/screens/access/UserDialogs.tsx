@@ -2,7 +2,7 @@
 
 import { useState } from 'react'
 import { roleName, useUser } from '../../app/session'
-import type { Role, User } from '../../api/types'
+import type { Role, User, UserDraft, UserEdit } from '../../api/types'
 import { Banner, Button, CopyButton, Dialog, ErrorBanner, SelectField, TextField } from '../../design'
 import { api, segment, type ProblemError } from '../../lib/api'
 import { t } from '../../lib/i18n'
@@ -87,7 +87,7 @@ export function NewUser({ kind, onClose, onMade }: { kind: User['kind']; onClose
   const [missing, setMissing] = useState<{ name?: string; password?: string }>({})
   const person = kind === 'person'
   const make = useAction(async () => {
-    await api.post('/users', { name: name.trim(), kind, role: person ? role : null, password })
+    await api.post('/users', { name: name.trim(), kind, role: person ? role : null, password } satisfies UserDraft)
     onMade(name.trim())
   })
   const submit = () => {
@@ -109,7 +109,7 @@ export function NewUser({ kind, onClose, onMade }: { kind: User['kind']; onClose
 export function RoleDialog({ user, onClose, onDone }: { user: User; onClose: () => void; onDone: () => void }) {
   const [role, setRole] = useState<Role>(user.role ?? 'viewer')
   const change = useAction(async () => {
-    await api.put(`/users/${segment(user.id)}`, { role })
+    await api.put(`/users/${segment(user.id)}`, { role } satisfies UserEdit)
     onDone()
     onClose()
   })
@@ -125,7 +125,7 @@ export function PasswordDialog({ user, onClose, onDone }: { user: User; onClose:
   const [password, setPassword] = useState('')
   const [missing, setMissing] = useState(false)
   const change = useAction(async () => {
-    await api.put(`/users/${segment(user.id)}`, { password })
+    await api.put(`/users/${segment(user.id)}`, { password } satisfies UserEdit)
     onDone()
     onClose()
   })

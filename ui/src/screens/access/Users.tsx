@@ -2,12 +2,11 @@
 
 import { useState } from 'react'
 import { roleName, useCan, useUser } from '../../app/session'
-import type { User } from '../../api/types'
+import type { PageOf, User, UserEdit } from '../../api/types'
 import { Button, Card, Chip, ConfirmWithReason, EmptyState, Loaded, Menu, Table, toast, problemText, type Column, type MenuEntry } from '../../design'
 import { api, segment } from '../../lib/api'
 import { Time } from '../../lib/format'
 import { t } from '../../lib/i18n'
-import type { PageOf } from '../../lib/paging'
 import { invalidate, useQuery } from '../../lib/query'
 import { NewUser, PasswordDialog, RoleDialog } from './UserDialogs'
 
@@ -88,7 +87,7 @@ export function Users({ kind }: { kind: User['kind'] }) {
 
 async function enable(user: User, changed: (text: string) => void): Promise<void> {
   try {
-    await api.put(`/users/${segment(user.id)}`, { disabled: false })
+    await api.put(`/users/${segment(user.id)}`, { disabled: false } satisfies UserEdit)
     changed(t('access.enabled', { name: user.name }))
   } catch (error) {
     toast(problemText(error), 'bad')
@@ -126,7 +125,7 @@ function Confirmations({ doing, onClose, onDone }: { doing: Doing; onClose: () =
         reasonOptional
         onClose={onClose}
         onConfirm={async (reason) => {
-          await api.put(path, { disabled: true }, { query: { reason } })
+          await api.put(path, { disabled: true } satisfies UserEdit, { query: { reason } })
           onDone(t('access.disabledDone', { name }))
         }}
       >
@@ -138,7 +137,7 @@ function Confirmations({ doing, onClose, onDone }: { doing: Doing; onClose: () =
         confirm={t('access.factorReset')}
         onClose={onClose}
         onConfirm={async (reason) => {
-          await api.put(path, { totp: false }, { query: { reason } })
+          await api.put(path, { totp: false } satisfies UserEdit, { query: { reason } })
           onDone(t('access.changed', { name }))
         }}
       >

@@ -2,24 +2,20 @@
 
 import { useMemo, useState } from 'react'
 import { encode } from 'uqr'
+import type { OwnPassword, RecoveryCodes, TotpCode, TotpOffer } from '../../api/types'
 import { useSession, useUser } from '../../app/session'
 import { Banner, Button, Card, Chip, CopyBox, CopyButton, Dialog, ErrorBanner, TextField, toast } from '../../design'
 import { api } from '../../lib/api'
 import { t } from '../../lib/i18n'
 import { useAction } from '../../lib/query'
 
-interface Setup {
-  secret: string
-  uri: string
-}
-
 export function SecondFactor() {
   const user = useUser()
   const { reload } = useSession()
-  const [setup, setSetup] = useState<Setup | null>(null)
+  const [setup, setSetup] = useState<TotpOffer | null>(null)
   const [codes, setCodes] = useState<string[] | null>(null)
   const [off, setOff] = useState(false)
-  const begin = useAction(async () => setSetup(await api.post<Setup>('/account/totp')))
+  const begin = useAction(async () => setSetup(await api.post<TotpOffer>('/account/totp')))
   return (
     <Card
       title={t('account.factor')}
@@ -78,10 +74,10 @@ function Qr({ text }: { text: string }) {
   )
 }
 
-function SetupDialog({ setup, onClose, onDone }: { setup: Setup; onClose: () => void; onDone: (codes: string[]) => void }) {
+function SetupDialog({ setup, onClose, onDone }: { setup: TotpOffer; onClose: () => void; onDone: (codes: string[]) => void }) {
   const [code, setCode] = useState('')
   const [missing, setMissing] = useState(false)
-  const confirm = useAction(async () => onDone((await api.put<{ recovery_codes: string[] }>('/account/totp', { code: code.replaceAll(' ', '') })).recovery_codes))
+  const confirm = useAction(async () => onDone((await api.put<RecoveryCodes>('/account/totp', { code: code.replaceAll(' ', '') } satisfies TotpCode)).recovery_codes))
   const submit = () => {
     setMissing(code.trim() === '')
     if (code.trim() !== '') void confirm.run()
@@ -144,7 +140,7 @@ function CodesDialog({ codes, onClose }: { codes: string[]; onClose: () => void 
 function OffDialog({ open, onClose, onDone }: { open: boolean; onClose: () => void; onDone: () => void }) {
   const [password, setPassword] = useState('')
   const remove = useAction(async () => {
-    await api.del('/account/totp', { password })
+    await api.del('/account/totp', { password } satisfies OwnPassword)
     setPassword('')
     onDone()
   })

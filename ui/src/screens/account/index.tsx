@@ -1,6 +1,7 @@
 // Your account: password, second factor, tokens and sessions of whoever is signed in.
 
 import { useState, type FormEvent } from 'react'
+import type { NewPassword } from '../../api/types'
 import { roleName, useCan, useSession, useUser } from '../../app/session'
 import { Banner, Button, Card, Facts, Page, TextField, ErrorBanner, toast } from '../../design'
 import { api } from '../../lib/api'
@@ -54,7 +55,7 @@ function PasswordForm() {
   const [again, setAgain] = useState('')
   const [missing, setMissing] = useState<{ current?: string; next?: string; again?: string }>({})
   const change = useAction(async () => {
-    await api.put('/account/password', { current, new: next })
+    await api.put('/account/password', { current, new: next } satisfies NewPassword)
     setCurrent('')
     setNext('')
     setAgain('')

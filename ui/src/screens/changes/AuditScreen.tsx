@@ -1,6 +1,7 @@
 // The audit log: every write, newest first, with filters, the check of its chain, and the whole of it as a file.
 
 import { useState } from 'react'
+import type { AuditCheck, AuditEntry, PageOf } from '../../api/types'
 import { roleName, useCan, useUser } from '../../app/session'
 import type { ScreenProps } from '../../app/routes'
 import { Banner, Button, Card, Dialog, EmptyState, ErrorBanner, ErrorState, Facts, Page, Pager, Skeleton, Table, TextField, SearchField } from '../../design'
@@ -8,33 +9,11 @@ import { EntryText } from '../../draft/difference'
 import { api, type QueryValue } from '../../lib/api'
 import { Time } from '../../lib/format'
 import { t, type Key } from '../../lib/i18n'
-import type { PageOf } from '../../lib/paging'
 import { useAction, usePaged } from '../../lib/query'
 import { useSearch } from '../../lib/router'
 import { Inert } from '../mail/Inert'
 import { Reason } from './ChangesScreen'
 import { save } from './RevisionScreen'
-
-interface AuditEntry {
-  seq: number
-  at: string
-  by: string
-  via: string
-  from: string | null
-  what: string
-  target: string | null
-  before: unknown
-  after: unknown
-  reason: string | null
-  revision: number | null
-  hash: string
-}
-
-interface AuditCheck {
-  checked: number
-  broken_at: number | null
-  head: string | null
-}
 
 export default function AuditScreen(_: ScreenProps) {
   const may = useCan('read_audit')

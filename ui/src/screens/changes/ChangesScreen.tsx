@@ -1,6 +1,7 @@
 // Changes: every revision of the policy, the difference between any two, and the way back to one.
 
 import { useState } from 'react'
+import type { Revision } from '../../api/types'
 import { useCan } from '../../app/session'
 import type { ScreenProps } from '../../app/routes'
 import { Button, ButtonLink, Card, Chip, EmptyState, ErrorState, Menu, Page, Pager, Skeleton, Table, TextField, type MenuEntry } from '../../design'
@@ -10,7 +11,7 @@ import { usePaged } from '../../lib/query'
 import { Link, navigate, useSearch } from '../../lib/router'
 import { Inert } from '../mail/Inert'
 import { DifferenceView } from './DifferenceView'
-import { comparison, type Revision } from './revisions'
+import { comparison } from './revisions'
 import { Rollback } from './Rollback'
 
 export default function ChangesScreen(_: ScreenProps) {

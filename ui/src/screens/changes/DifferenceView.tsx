@@ -1,8 +1,9 @@
 // How two revisions differ, in words and as text.
 
 import { useState } from 'react'
+import type { Difference } from '../../api/types'
 import { Loaded, Tabs } from '../../design'
-import { ChangeList, DiffText, type Difference } from '../../draft/difference'
+import { ChangeList, DiffText } from '../../draft/difference'
 import { t } from '../../lib/i18n'
 import { useQuery } from '../../lib/query'
 

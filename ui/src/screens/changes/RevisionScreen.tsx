@@ -1,16 +1,16 @@
 // One revision: who made it and why, what it changed, and the whole policy as it was.
 
 import { useState } from 'react'
+import type { PageOf, Revision, WholeRevision } from '../../api/types'
 import { useCan } from '../../app/session'
 import type { ScreenProps } from '../../app/routes'
 import { Button, Card, Chip, EmptyState, Facts, Loaded, Page } from '../../design'
 import { Time } from '../../lib/format'
 import { t } from '../../lib/i18n'
-import type { PageOf } from '../../lib/paging'
 import { useQuery } from '../../lib/query'
 import { Reason } from './ChangesScreen'
 import { DifferenceView } from './DifferenceView'
-import { revisionNumber, type Revision, type WholeRevision } from './revisions'
+import { revisionNumber } from './revisions'
 import { Rollback } from './Rollback'
 
 export default function RevisionScreen({ params }: ScreenProps) {

@@ -1,5 +1,6 @@
 // Putting an older revision in force again: a new revision that says what the old one said.
 
+import type { Back, Written } from '../../api/types'
 import { ConfirmWithReason, toast } from '../../design'
 import { draftStore, loadPolicy } from '../../draft/state'
 import { isChanged } from '../../draft/store'
@@ -12,7 +13,7 @@ export function Rollback({ revision, current, onClose }: { revision: number | nu
   const changed = draft !== null && isChanged(draft)
   const go = async (reason: string) => {
     if (revision === null) return
-    const done = await api.post<{ revision: number; changed?: boolean }>('/policy/rollback', { revision, reason }, { ifMatch: current })
+    const done = await api.post<Written>('/policy/rollback', { revision, reason } satisfies Back, { ifMatch: current })
     toast(done.changed === false ? t('changes.rollbackSame', { n: revision }) : t('changes.rolledBack', { n: revision, new: done.revision }))
     for (const path of ['/policy', '/rules', '/rule-data', '/tls', '/overview']) invalidate(path)
     void loadPolicy()

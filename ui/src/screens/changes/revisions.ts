@@ -1,19 +1,5 @@
 // Revisions of the policy, as the API gives them.
 
-/** One entry of `GET /policy/revisions`. */
-export interface Revision {
-  revision: number
-  at: string
-  by: string
-  reason: string | null
-}
-
-/** `GET /policy/revisions/{n}`. */
-export interface WholeRevision extends Revision {
-  document: unknown
-  toml: string
-}
-
 /** A revision's number in an address; null where it is none. */
 export function revisionNumber(text: string | undefined): number | null {
   return text !== undefined && /^[1-9]\d{0,15}$/.test(text) ? Number(text) : null

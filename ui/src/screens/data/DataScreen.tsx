@@ -1,11 +1,12 @@
 // Custom Rule Data: the lists, how many values each has and which rules name it.
 
 import { useMemo } from 'react'
+import type { DataFacts } from '../../api/types'
 import { ReadOnlyNote, useCan } from '../../app/session'
 import type { ScreenProps } from '../../app/routes'
 import { ButtonLink, Card, Chip, EmptyState, ErrorState, Page, SearchField, Skeleton, Table } from '../../design'
 import { fold, usersOf, valuesText } from '../../draft/document'
-import { useCheck, useDraft, type DataFacts } from '../../draft/state'
+import { useCheck, useDraft } from '../../draft/state'
 import type { CustomRule, PolicyDocument, RuleData } from '../../draft/types'
 import { number } from '../../lib/format'
 import { t } from '../../lib/i18n'

@@ -2,25 +2,15 @@
 // the text, with problems at their lines.
 
 import { useEffect, useMemo, useState } from 'react'
+import type { ListPreview, ListText } from '../../api/types'
 import { Banner, Icon, problemText, type LineProblem } from '../../design'
 import type { DataKind } from '../../draft/types'
 import { api } from '../../lib/api'
 import { t } from '../../lib/i18n'
 import './data.css'
 
-/** The answer of `POST /rule-data/preview`. */
-export interface Preview {
-  count: number
-  entries: { line: number; text: string; normalized: string }[]
-  duplicates: { line: number; first_line: number; value: string }[]
-  errors: { line: number; problem: string; remedy: string | null }[]
-  warnings: { line: number; text: string }[]
-  /** How many of each are not named: the gateway names the first thousand. */
-  more?: { entries?: number; duplicates?: number; errors?: number; warnings?: number }
-}
-
 export interface PreviewState {
-  preview: Preview | null
+  preview: ListPreview | null
   /** Problems, duplicates and warnings, by line. */
   problems: LineProblem[]
   busy: boolean
@@ -30,12 +20,12 @@ export interface PreviewState {
 const ASK_AFTER = 300
 
 export function usePreview(kind: DataKind, text: string): PreviewState {
-  const [state, setState] = useState<{ preview: Preview | null; of: string; error: unknown }>({ preview: null, of: '', error: null })
+  const [state, setState] = useState<{ preview: ListPreview | null; of: string; error: unknown }>({ preview: null, of: '', error: null })
   const asked = `${kind}\n${text}`
   useEffect(() => {
     const abort = new AbortController()
     const timer = setTimeout(() => {
-      api.post<Preview>('/rule-data/preview', { kind, text }, { signal: abort.signal }).then(
+      api.post<ListPreview>('/rule-data/preview', { kind, text } satisfies ListText, { signal: abort.signal }).then(
         (preview) => setState({ preview, of: `${kind}\n${text}`, error: null }),
         (error: unknown) => {
           if (!abort.signal.aborted) setState({ preview: null, of: `${kind}\n${text}`, error })
@@ -51,7 +41,7 @@ export function usePreview(kind: DataKind, text: string): PreviewState {
   return { preview: state.preview, problems, busy: state.of !== asked, error: state.error }
 }
 
-function lineProblems(preview: Preview | null): LineProblem[] {
+function lineProblems(preview: ListPreview | null): LineProblem[] {
   if (preview === null) return []
   const errors = preview.errors.map((error) => ({ line: error.line, text: [error.problem, error.remedy].filter(Boolean).join(' ') }))
   const duplicates = preview.duplicates.map((double) => ({ line: double.line, text: t('data.duplicate', { value: double.value, first: double.first_line }), warning: true }))
@@ -62,8 +52,8 @@ function lineProblems(preview: Preview | null): LineProblem[] {
 const SHOWN = 100
 
 /** How many there are, named or not. */
-function total(preview: Preview, what: 'duplicates' | 'errors' | 'warnings'): number {
-  return preview[what].length + (preview.more?.[what] ?? 0)
+function total(preview: ListPreview, what: 'duplicates' | 'errors' | 'warnings'): number {
+  return preview[what].length + (preview.more[what])
 }
 
 /** How many values count, and which are read differently than they are written. */
@@ -72,7 +62,7 @@ export function PreviewSummary({ preview: state, empty }: { preview: PreviewStat
   if (error !== null) return <Banner tone="bad">{t('data.previewFailed', { why: problemText(error) })}</Banner>
   if (preview === null) return <p className="muted small">{t('data.previewWaiting')}</p>
   const other = preview.entries.filter((entry) => entry.normalized !== entry.text.trim())
-  const others = other.length + (preview.more?.entries ?? 0)
+  const others = other.length + (preview.more.entries)
   return (
     <div className="stack stack-sm" aria-busy={busy}>
       <p role="status" className="row">

@@ -5,7 +5,7 @@ import { Button, CopyButton, Loaded, Table, type Period } from '../../design'
 import { day } from '../../lib/format'
 import { t } from '../../lib/i18n'
 import { useWhole } from '../mail/useWhole'
-import type { Evidence, Root } from './shapes'
+import type { Evidence, Root } from '../../api/types'
 
 export function Roots({ data, period }: { data: Evidence; period: Period }) {
   const [open, setOpen] = useState(false)

@@ -1,18 +1,12 @@
 // Which recipients the evidence is about: all, those of one domain, or those of a list of the policy.
 
 import { useState } from 'react'
+import type { DataFacts, PageOf } from '../../api/types'
 import { SelectField, TextField } from '../../design'
 import { t } from '../../lib/i18n'
 import { useQuery } from '../../lib/query'
 import { useSearch } from '../../lib/router'
 import { spelled } from '../mail/unseen'
-
-interface RuleData {
-  id: string
-  name: string
-  kind: string
-  count: number
-}
 
 type Kind = 'all' | 'domain' | 'list'
 
@@ -23,7 +17,7 @@ export interface Scope {
   setDomain: (domain: string) => void
   list: string
   setList: (list: string) => void
-  lists: RuleData[]
+  lists: DataFacts[]
   /** The search parameters; null while the scope is not said yet. */
   query: Record<string, string> | null
   /** The scope for people. */
@@ -36,7 +30,7 @@ export function useScope(): Scope {
   const [kind, setKind] = useState<Kind>(asked !== null ? 'list' : given !== null ? 'domain' : 'all')
   const [domain, setDomain] = useState(given ?? '')
   const [list, setList] = useState(asked ?? '')
-  const data = useQuery<{ items: RuleData[] }>('/rule-data', { query: { limit: 1000 } })
+  const data = useQuery<PageOf<DataFacts>>('/rule-data', { query: { limit: 1000 } })
   const lists = data.data?.items.filter((one) => one.kind === 'domains') ?? []
   const chosen = lists.find((one) => one.name === list) ?? lists[0]
   const typed = domain.trim()

@@ -11,7 +11,7 @@ import { useAction, useQuery } from '../../lib/query'
 import '../mail/mail.css'
 import { dayOf, periodProblem } from '../mail/period'
 import { ScopeField, useScope, type Scope } from './Scope'
-import type { Evidence as Summary } from './shapes'
+import type { Evidence as Summary } from '../../api/types'
 import { Roots } from './Roots'
 
 export default function Evidence() {

@@ -7,7 +7,7 @@ import { Link } from '../../lib/router'
 import { LevelChip, OutcomeChip, TlsChip } from '../mail/chips'
 import { Inert } from '../mail/Inert'
 import { spelled } from '../mail/unseen'
-import type { Attempt, Try } from '../mail/shapes'
+import type { Attempt, Try } from '../../api/types'
 import { failure, stageWord, tlsWords, verifiedWord, wantedBy, whyClause } from '../mail/words'
 
 export function AttemptCard({ attempt, number }: { attempt: Attempt; number: number }) {

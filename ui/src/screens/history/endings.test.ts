@@ -1,15 +1,17 @@
 import { describe, expect, it } from 'vitest'
-import type { Attempt, QueueEntry, Story } from '../mail/shapes'
+import type { Attempt, QueueEntry, Story } from '../../api/types'
 import { endings } from './endings'
 
 function attempt(recipient: string, over: Partial<Attempt> = {}): Attempt {
   return {
     message: '01J00000000000000000000007',
     recipient,
+    sender: 'a@acme.example',
+    subject: 'Hello',
     at: '2026-11-24T03:00:00Z',
     outcome: 'delivered',
     level: 'require',
-    decided_by: { header: null, rule: null, tls_policy: null, exception: null, published: null, default: true, revision: 7 },
+    decided_by: { header: null, rule: null, tls_policy: null, exception: null, published: null, default: true, login: null, route: null, revision: 7 },
     host: 'mx1.partner.example',
     address: '192.0.2.10:25',
     tls: { version: 'TLSv1.3', cipher: 'x', certificate_sha256: null, verified_by: 'web_pki' },
@@ -42,6 +44,7 @@ function waiting(recipient: string): QueueEntry {
     warned: false,
     held: null,
     pending: null,
+    waiting_because: null,
   }
 }
 

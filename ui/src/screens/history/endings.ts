@@ -1,7 +1,7 @@
 // What became of each recipient of a message, in one sentence: what the screen says before anything else.
 
 import { t } from '../../lib/i18n'
-import type { Attempt, Level, Story } from '../mail/shapes'
+import type { Attempt, Level, Story } from '../../api/types'
 import { failure, tlsWords } from '../mail/words'
 import { waitsBecause } from '../queue/because'
 

@@ -11,7 +11,7 @@ import { Inert, Sender, Subject } from '../mail/Inert'
 import '../mail/mail.css'
 import { useWholeSearch } from '../mail/useWholeSearch'
 import { isDay, moments } from '../mail/period'
-import type { HistoryItem } from '../mail/shapes'
+import type { HistoryItem } from '../../api/types'
 import { VirtualTable } from '../mail/VirtualTable'
 import { stateWord, tlsWords } from '../mail/words'
 

@@ -2,7 +2,7 @@
 
 import { Chip, type ChipTone, type IconName } from '../../design'
 import { clearWord, levelWord, outcomeWord, stateWord } from './words'
-import type { NoTls, TlsRecord } from './shapes'
+import type { NoTls, TlsRecord } from '../../api/types'
 
 const stateLook: Record<string, [ChipTone, IconName]> = {
   waiting: ['warn', 'clock'],

@@ -1,18 +1,16 @@
 // A list that is needed whole: read to its end, however many pages it comes in.
 
 import { useCallback, useEffect, useState } from 'react'
+import type { PageOf } from '../../api/types'
 import { api, ProblemError } from '../../lib/api'
-
-type Answer<T> = T[] | { items: T[]; next?: string | null }
 
 async function whole<T>(path: string, signal: AbortSignal): Promise<T[]> {
   const items: T[] = []
   let cursor: string | null = null
   do {
-    const answer: Answer<T> = await api.get<Answer<T>>(path, { query: { cursor }, signal })
-    if (Array.isArray(answer)) return answer
-    items.push(...answer.items)
-    cursor = answer.next ?? null
+    const page: PageOf<T> = await api.get<PageOf<T>>(path, { query: { cursor }, signal })
+    items.push(...page.items)
+    cursor = page.next
   } while (cursor !== null)
   return items
 }

@@ -2,7 +2,7 @@
 
 import { currentLanguage, t, type Key } from '../../lib/i18n'
 import en from '../../locales/en'
-import type { Attempt, DecidedBy, QueueEntry, TlsRecord, Try } from './shapes'
+import type { Attempt, DecidedBy, QueueEntry, TlsRecord, Try } from '../../api/types'
 
 function known(area: 'mail' | 'why' | 'history', name: string, plain: string): string {
   return name in en[area] ? t(`${area}.${name}` as Key) : plain

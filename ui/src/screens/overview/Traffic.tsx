@@ -1,17 +1,10 @@
 // Mail of the last day, hour by hour.
 
 import { useMemo } from 'react'
+import type { Hour } from '../../api/types'
 import { EmptyState } from '../../design'
 import { Chart, type Line } from '../../lib/Chart'
 import { t } from '../../lib/i18n'
-
-export interface Hour {
-  at: string
-  received: number
-  delivered: number
-  deferred: number
-  bounced: number
-}
 
 export function Traffic({ hours }: { hours: Hour[] }) {
   const at = useMemo(() => hours.map((hour) => hour.at), [hours])

@@ -1,32 +1,14 @@
 // Overview: can mail be accepted, what waits, what left encrypted, and what somebody should look at.
 
 import type { ReactNode } from 'react'
+import type { Overview, Refusal } from '../../api/types'
 import { Banner, ButtonLink, Card, Chip, EmptyState, Icon, Loaded, Page, Table, type ChipTone, type IconName } from '../../design'
 import { duration, number, percent, Time } from '../../lib/format'
 import { T, t } from '../../lib/i18n'
 import { Link } from '../../lib/router'
 import { useQuery } from '../../lib/query'
-import { Traffic, type Hour } from './Traffic'
+import { Traffic } from './Traffic'
 import './overview.css'
-
-interface Refusal {
-  domain: string
-  why: string
-  count: number
-  oldest: string | number
-}
-
-interface Overview {
-  accepting: boolean
-  obstacles: string[]
-  queue: { waiting: number; sending: number; held: number; oldest_age: number | null }
-  quarantined: number
-  last_24h: { received: number; delivered: number; bounced: number; encrypted: number; verified: number; clear: number; clear_under_enforced: number }
-  hours: Hour[]
-  refusals: Refusal[]
-  last_change: { revision: number; at: string; by: string; reason: string | null } | null
-  findings: number
-}
 
 export default function OverviewScreen() {
   const query = useQuery<Overview>('/overview', { refresh: 15 })
@@ -120,7 +102,7 @@ function Refusals({ refusals }: { refusals: Refusal[] }) {
             { key: 'domain', head: t('overview.domain'), names: true, cell: (r) => <Link to={`/queue?domain=${encodeURIComponent(r.domain)}`}>{r.domain}</Link> },
             { key: 'why', head: t('overview.why'), cell: (r) => <code>{r.why}</code> },
             { key: 'count', head: t('overview.waiting'), end: true, cell: (r) => number(r.count) },
-            { key: 'oldest', head: t('overview.since'), cell: (r) => (typeof r.oldest === 'number' ? duration(r.oldest) : <Time at={r.oldest} ago />) },
+            { key: 'oldest', head: t('overview.since'), cell: (r) => <Time at={r.oldest} ago /> },
           ]}
         />
       )}

@@ -1,6 +1,7 @@
 // Releasing or deleting what is in quarantine: how many, what it means, and why. Where the count is no longer right
 // nothing is done.
 
+import type { QuarantineAct, QuarantineDone } from '../../api/types'
 import { ConfirmWithReason, toast } from '../../design'
 import { api, ProblemError } from '../../lib/api'
 import { t } from '../../lib/i18n'
@@ -16,7 +17,7 @@ export function DecideDialog({ decision, onClose, onDone }: { decision: Decision
   const confirm = async (reason: string) => {
     if (decision === null) return
     try {
-      await api.post('/quarantine/actions', { ids: decision.ids, action: decision.verb, count: n, reason })
+      await api.post<QuarantineDone>('/quarantine/actions', { ids: [...decision.ids], action: decision.verb, count: n, reason } satisfies QuarantineAct)
     } catch (problem) {
       const count = problem instanceof ProblemError && problem.status === 409 ? problem.body.count : undefined
       if (typeof count === 'number') throw new ProblemError(409, { title: t('quarantine.countChanged', { n: count }) })

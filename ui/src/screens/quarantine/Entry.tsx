@@ -11,7 +11,7 @@ import { useQuery } from '../../lib/query'
 import { Link, navigate } from '../../lib/router'
 import { Inert, Sender } from '../mail/Inert'
 import '../mail/mail.css'
-import type { Preview, QuarantineEntry } from '../mail/shapes'
+import type { MailPreview, QuarantineEntry } from '../../api/types'
 import { spelled } from '../mail/unseen'
 import { DecideDialog, type Decision } from './DecideDialog'
 
@@ -72,7 +72,7 @@ export default function Entry({ params }: ScreenProps) {
 
 function PreviewCard({ id }: { id: string }) {
   const may = useCan('read_content')
-  const preview = useQuery<Preview>(may ? `/quarantine/${segment(id)}/preview` : null)
+  const preview = useQuery<MailPreview>(may ? `/quarantine/${segment(id)}/preview` : null)
   return (
     <Card title={t('quarantine.preview')} intro={t('quarantine.previewText')}>
       {may ? <Loaded query={preview}>{(data) => <Content preview={data} />}</Loaded> : <Banner>{t('quarantine.previewMayNot')}</Banner>}
@@ -80,7 +80,7 @@ function PreviewCard({ id }: { id: string }) {
   )
 }
 
-function Content({ preview }: { preview: Preview }) {
+function Content({ preview }: { preview: MailPreview }) {
   return (
     <>
       <h3>{t('quarantine.body')}</h3>

@@ -2,7 +2,7 @@
 
 import { Button, Icon, Menu } from '../../design'
 import { t } from '../../lib/i18n'
-import type { QueueEntry } from '../mail/shapes'
+import type { QueueEntry } from '../../api/types'
 import { allMenu, byHand, selectedMenu, type Act } from './ActDialog'
 
 interface Props {

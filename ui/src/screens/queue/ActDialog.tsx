@@ -2,14 +2,12 @@
 // means, and why. Where the count changed meanwhile nothing is done, and the new count is shown.
 
 import { useEffect, useState } from 'react'
+import type { Acted, QueueAct, QueueCount, QueueEntry, QueueVerb as Verb } from '../../api/types'
 import { ConfirmWithReason, toast, type IconName, type MenuEntry } from '../../design'
 import { api, ProblemError } from '../../lib/api'
 import { t } from '../../lib/i18n'
 import { invalidate } from '../../lib/query'
 import { Inert } from '../mail/Inert'
-import type { QueueEntry } from '../mail/shapes'
-
-export type Verb = 'retry' | 'hold' | 'release' | 'bounce' | 'delete' | 'reevaluate'
 
 /** A verb and what it is about: a filter of the gateway's language. */
 export interface Act {
@@ -25,14 +23,6 @@ const verbs: readonly { verb: Verb; icon: IconName; danger: boolean }[] = [
   { verb: 'bounce', icon: 'undo', danger: true },
   { verb: 'delete', icon: 'trash', danger: true },
 ]
-
-/** What an act did. */
-interface Acted {
-  done: string[]
-  /** Entries that are being sent: it takes effect when that attempt ends. */
-  sending: string[]
-  refused: { id: string; why: string }[]
-}
 
 /** Says what was done, what is done later and what could not be. */
 function tell(verb: Verb, { done, sending, refused }: Acted): void {
@@ -71,7 +61,7 @@ export function ActDialog({ act, onClose, onDone }: { act: Act | null; onClose: 
     setError(null)
     if (act === null) return undefined
     const stop = new AbortController()
-    api.get<{ count: number }>('/queue/count', { query: { filter: act.filter }, signal: stop.signal }).then(
+    api.get<QueueCount>('/queue/count', { query: { filter: act.filter }, signal: stop.signal }).then(
       (answer) => setCount(answer.count),
       (problem: unknown) => {
         if (!stop.signal.aborted) setError(problem)
@@ -86,7 +76,7 @@ export function ActDialog({ act, onClose, onDone }: { act: Act | null; onClose: 
     if (count === null) throw new ProblemError(0, { title: t('queue.counting') })
     let acted: Acted
     try {
-      acted = await api.post<Acted>('/queue/actions', { filter: act.filter, action: act.verb, count, reason })
+      acted = await api.post<Acted>('/queue/actions', { filter: act.filter, action: act.verb, count, reason } satisfies QueueAct)
     } catch (problem) {
       if (problem instanceof ProblemError && problem.status === 409 && typeof problem.body.count === 'number') {
         setCount(problem.body.count)

@@ -6,7 +6,7 @@ import { t } from '../../lib/i18n'
 import { LevelChip, StateChip } from '../mail/chips'
 import { Inert, Sender } from '../mail/Inert'
 import { spelled } from '../mail/unseen'
-import type { QueueEntry } from '../mail/shapes'
+import type { QueueEntry } from '../../api/types'
 import { entryMenu, type Act } from './ActDialog'
 import { waitsBecause } from './because'
 

@@ -4,7 +4,7 @@ import { useState } from 'react'
 import { Button } from '../../design'
 import { duration, number } from '../../lib/format'
 import { locale, t } from '../../lib/i18n'
-import type { QueueShape } from '../mail/shapes'
+import type { QueueShape } from '../../api/types'
 import { ages, demanded, fieldOf, narrowed, quoted, terms } from './filter'
 import { columnAge, mostOf, totals, warmth } from './heat'
 

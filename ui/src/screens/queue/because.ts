@@ -2,7 +2,7 @@
 
 import { t } from '../../lib/i18n'
 import { sentence } from '../mail/words'
-import type { QueueEntry } from '../mail/shapes'
+import type { QueueEntry } from '../../api/types'
 
 /** One sentence: who holds it, else what the last attempt met, else that there was none. */
 export function waitsBecause(entry: QueueEntry): string {

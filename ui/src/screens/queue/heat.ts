@@ -1,6 +1,6 @@
 // Domain by age: how warm a cell is. Colour never stands alone, the number is in the cell.
 
-import type { QueueShape } from '../mail/shapes'
+import type { QueueShape } from '../../api/types'
 
 /** Warmth from 0 (none) to 5 (most). It grows with the logarithm: one stuck message must be seen beside ten thousand. */
 export function warmth(count: number, most: number): 0 | 1 | 2 | 3 | 4 | 5 {

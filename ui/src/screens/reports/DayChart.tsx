@@ -6,7 +6,7 @@ import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { number } from '../../lib/format'
 import { locale, t } from '../../lib/i18n'
-import type { ReportDay } from '../mail/shapes'
+import type { ReportDay } from '../../api/types'
 import { KINDS, stacked, type Kind } from './series'
 import './days.css'
 

@@ -2,9 +2,10 @@
 // into the draft, like those of rules.
 
 import { useState, type ReactNode } from 'react'
+import type { Problem } from '../../api/types'
 import { ReadOnlyNote, useCan } from '../../app/session'
 import { Button, Card, EmptyState, ErrorState, FieldError, Menu, Page, Skeleton, Table, type Column, type IconName } from '../../design'
-import { pointerParts, type Problem } from '../../draft/problems'
+import { pointerParts } from '../../draft/problems'
 import { draftStore, useCheck, useDraft } from '../../draft/state'
 import type { Domain, OutboundSource, PolicyDocument, SmartHost } from '../../draft/types'
 import { t } from '../../lib/i18n'

@@ -1,9 +1,9 @@
 // The Actions of a rule, in the order in which they are done.
 
 import { useId } from 'react'
+import type { Problem } from '../../api/types'
 import { Button, Menu, SelectField, TextField } from '../../design'
 import { ACTION_KINDS, blankAction, TLS_LEVELS } from '../../draft/conditions'
-import type { Problem } from '../../draft/problems'
 import type { Action, ActionKind } from '../../draft/types'
 import { t, type Key } from '../../lib/i18n'
 import { under } from './ConditionList'

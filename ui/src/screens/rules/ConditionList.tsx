@@ -1,10 +1,11 @@
 // The Conditions of a rule. Each offers only the match types and operands that it takes.
 
 import { Fragment, useId, useState } from 'react'
+import type { Problem } from '../../api/types'
 import { Button, Checkbox, Menu, SelectField, TextAreaField, TextField } from '../../design'
 import { blankCondition, CONDITION_KINDS, dataKinds, fitting, matchTypes, operandKinds, operandOf, takesSeveral, valueOf, valueText, withOperand, type OperandKind } from '../../draft/conditions'
 import { findDataNamed } from '../../draft/document'
-import { problemUnder, type Problem } from '../../draft/problems'
+import { problemUnder } from '../../draft/problems'
 import type { Condition, ConditionKind, MatchType, PolicyDocument } from '../../draft/types'
 import { t } from '../../lib/i18n'
 import { Link } from '../../lib/router'

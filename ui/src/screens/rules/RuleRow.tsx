@@ -2,9 +2,8 @@
 
 import { useDraggable, useDroppable } from '@dnd-kit/core'
 import { memo, useCallback, useRef, type KeyboardEvent } from 'react'
+import type { Finding, RuleFacts } from '../../api/types'
 import { Chip, Icon, Menu, Switch, type ChipTone, type MenuEntry } from '../../design'
-import type { Finding } from '../../draft/problems'
-import type { RuleFacts } from '../../draft/state'
 import { isSystem, ruleName, type Rule } from '../../draft/types'
 import { Time } from '../../lib/format'
 import { t, type Key } from '../../lib/i18n'
@@ -224,8 +223,7 @@ export function Badges({ findings }: { findings: readonly Finding[] }) {
 /** How often a rule matched; of a shadow rule, how often it would have acted. */
 function HitCount({ facts, shadow }: { facts: RuleFacts | undefined; shadow: boolean }) {
   if (facts === undefined) return <span className="small muted">{t('rules.hitsNew')}</span>
-  if (facts.hits === null || facts.hits === undefined) return null
-  const hits = shadow && facts.hits.shadow !== undefined ? facts.hits.shadow : facts.hits
+  const hits = shadow ? facts.hits.shadow : facts.hits
   if (hits.total === 0) return <span className="small muted">{t('rules.hitsNone')}</span>
   return (
     <span className="small muted nums">

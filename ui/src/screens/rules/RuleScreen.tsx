@@ -2,11 +2,12 @@
 // goes into the draft at once, so that leaving the screen loses nothing.
 
 import { useEffect, useMemo, useRef, useState } from 'react'
+import type { Finding, Problem } from '../../api/types'
 import { ReadOnlyNote, useCan } from '../../app/session'
 import type { ScreenProps } from '../../app/routes'
 import { Banner, Button, ButtonLink, Card, EmptyState, ErrorState, Page, Skeleton, Switch, TextAreaField, TextField } from '../../design'
 import { addRule, blankRule, changeRule, findRule, indexOfRule, ruleNames, fold } from '../../draft/document'
-import { problemsAt, type Finding, type Problem } from '../../draft/problems'
+import { problemsAt } from '../../draft/problems'
 import { draftStore, useCheck, useDraft, type Checked } from '../../draft/state'
 import { FINAL_ACTIONS, isSystem, ruleName, type CustomRule, type PolicyDocument, type SystemRule } from '../../draft/types'
 import { t } from '../../lib/i18n'

@@ -1,10 +1,11 @@
 // Message Rules: the ordered list. Everything that is done here goes into the draft.
 
 import { useMemo, useState } from 'react'
+import type { Finding } from '../../api/types'
 import { ReadOnlyNote, useCan } from '../../app/session'
 import type { ScreenProps } from '../../app/routes'
 import { Banner, ButtonLink, EmptyState, ErrorState, Page, SearchField, SelectField, Skeleton } from '../../design'
-import { findingsByRule, problemCounts, type Finding } from '../../draft/problems'
+import { findingsByRule, problemCounts } from '../../draft/problems'
 import { useCheck, useDraft } from '../../draft/state'
 import { isSystem, type PolicyDocument, type Rule } from '../../draft/types'
 import { t, type Key } from '../../lib/i18n'

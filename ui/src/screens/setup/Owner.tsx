@@ -1,7 +1,7 @@
 // The owner's account: the token of the one-time link, a name and a password.
 
 import { useState, type FormEvent } from 'react'
-import type { Session } from '../../api/types'
+import type { FirstOwner, Session } from '../../api/types'
 import { Banner, Button, ErrorBanner, TextField } from '../../design'
 import { api } from '../../lib/api'
 import { t } from '../../lib/i18n'
@@ -24,7 +24,7 @@ export function Owner({ token, onMade }: { token: string; onMade: (session: Sess
   const make = useAction(async () => {
     // A whole link may be pasted: its token stands behind the #.
     const given = linked ? token : (link.split('#').at(-1) ?? '').trim()
-    onMade(await api.post<Session>('/setup', { token: given, name: name.trim(), password }))
+    onMade(await api.post<Session>('/setup', { token: given, name: name.trim(), password } satisfies FirstOwner))
   })
   const submit = (event: FormEvent) => {
     event.preventDefault()

@@ -1,13 +1,14 @@
 // The steps after the owner: the gateway's name, the domains, and a message through the simulator.
 
 import { useEffect, useState, type FormEvent } from 'react'
+import type { Check, Trace, TraceWish, WirePolicy } from '../../api/types'
 import { Banner, Button, Chip, ErrorBanner, Facts, LinesField, Loaded, TextField, type LineProblem } from '../../design'
 import { FINAL_ACTIONS } from '../../draft/types'
 import { api, call, ProblemError } from '../../lib/api'
 import { T, t } from '../../lib/i18n'
 import { invalidate, useAction, useQuery } from '../../lib/query'
 import { levelName } from '../routes/levels'
-import { entries, withAnswers, type Answers, type WirePolicy } from './plan'
+import { entries, withAnswers, type Answers } from './plan'
 
 export function HostStep({ hostname, onNext }: { hostname: string; onNext: () => void }) {
   return (
@@ -35,10 +36,6 @@ export function DomainsStep({ onBack, onNext }: { onBack: () => void; onNext: (f
       <Loaded query={query}>{(policy) => <DomainsForm policy={policy} etag={query.etag} onBack={onBack} onNext={onNext} />}</Loaded>
     </div>
   )
-}
-
-interface CheckAnswer {
-  errors: { pointer: string; detail: string; remedy: string | null }[]
 }
 
 /** The line of a box that an entry of a list stands on: the list has what was there before, then the lines. */
@@ -73,7 +70,7 @@ function DomainsForm({ policy, etag, onBack, onNext }: { policy: WirePolicy; eta
   const answers = { domains, nextHop, networks }
   const document = withAnswers(policy, answers)
   const save = useAction(async () => {
-    const check = await api.post<CheckAnswer>('/policy/check', document)
+    const check = await api.post<Check>('/policy/check', document)
     if (check.errors.length > 0) throw new ProblemError(422, { title: t('setup.invalid'), errors: check.errors })
     await call('PUT', '/policy', { body: document, query: { reason: t('setup.reason') }, ifMatch: etag ?? undefined })
     invalidate('/policy')
@@ -103,17 +100,6 @@ function DomainsForm({ policy, etag, onBack, onNext }: { policy: WirePolicy; eta
   )
 }
 
-interface Trace {
-  recipients: {
-    recipient: string
-    direction: string
-    steps: { rule: string; matched: boolean }[]
-    final_action: string
-    tls: { level: string | null; decided_by: unknown } | null
-    warnings: string[]
-  }[]
-}
-
 export function TestStep({ domain, onBack, onDone }: { domain: string; onBack: () => void; onDone: () => void }) {
   const own = domain === '' ? '' : `postmaster@${domain.replace(/^(\*\.|\.)/, '')}`
   const [from, setFrom] = useState(own)
@@ -121,7 +107,7 @@ export function TestStep({ domain, onBack, onDone }: { domain: string; onBack: (
   const [trace, setTrace] = useState<Trace | null>(null)
   const run = useAction(async () => {
     const message = `From: <${from.trim()}>\r\nTo: <${to.trim()}>\r\nSubject: ${t('setup.testSubject')}\r\n\r\n${t('setup.testSubject')}\r\n`
-    setTrace(await api.post<Trace>('/trace', { from: from.trim(), to: [to.trim()], message }))
+    setTrace(await api.post<Trace>('/trace', { from: from.trim(), to: [to.trim()], message } satisfies TraceWish))
   })
   useEffect(() => setTrace(null), [from, to])
   return (

@@ -1,19 +1,7 @@
 // What the first run writes into the policy: domains of ours with where their mail goes, and who may send out.
 // What the policy has besides stays as it is.
 
-/** A route or a domain as far as the first run touches it. */
-interface WireDomain {
-  name: string
-  routes?: { host: string; port?: number }[]
-  [key: string]: unknown
-}
-
-/** The policy document as far as the first run touches it. */
-export interface WirePolicy {
-  domain?: WireDomain[]
-  outbound_source?: { network: string }[]
-  [key: string]: unknown
-}
+import type { WirePolicy } from '../../api/types'
 
 export interface Answers {
   /** One domain a line. */

@@ -2,6 +2,7 @@
 // address of the screen carries small inputs, so that a question can be sent to a colleague.
 
 import { useMemo, useRef, useState, type DragEvent } from 'react'
+import type { Problem, Trace } from '../../api/types'
 import type { ScreenProps } from '../../app/routes'
 import { useCan } from '../../app/session'
 import { Button, Card, CopyButton, EmptyState, ErrorBanner, Page, Segments, SelectField, Banner, TextAreaField, TextField, toast } from '../../design'
@@ -13,7 +14,6 @@ import { t } from '../../lib/i18n'
 import { useAction } from '../../lib/query'
 import { useLocation } from '../../lib/router'
 import { fromSearch, recipients, toSearch, traceRequest, type Inputs, type Way } from './request'
-import type { Trace } from './trace'
 import { TraceView } from './TraceView'
 
 /** A result, and what it was asked with. */
@@ -128,7 +128,7 @@ export default function SimulatorScreen(_: ScreenProps) {
   )
 }
 
-function recipientError(errors: readonly { pointer: string; detail: string; remedy: string | null }[] | undefined): string | null {
+function recipientError(errors: readonly Problem[] | undefined): string | null {
   const found = errors?.filter((error) => error.pointer === '/to' || error.pointer.startsWith('/to/')) ?? []
   return found.length === 0 ? null : found.map((error) => [error.detail, error.remedy].filter(Boolean).join(' ')).join(' ')
 }

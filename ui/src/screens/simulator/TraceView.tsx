@@ -3,12 +3,13 @@
 // for one that came. All of it is text of others and stays text.
 
 import { useState } from 'react'
+import type { ConditionTrace, DecidedBy, RecipientTrace, StepTrace, Trace } from '../../api/types'
 import { Card, Checkbox, Chip, Facts, Icon, Banner, Table, type ChipTone } from '../../design'
 import { t, type Key } from '../../lib/i18n'
 import { LevelChip } from '../mail/chips'
 import { Inert } from '../mail/Inert'
 import { actionText, word } from '../rules/words'
-import { endingStep, shown, type ConditionTrace, type DecidedBy, type RecipientTrace, type StepTrace, type Trace } from './trace'
+import { endingStep, shown } from './trace'
 import './simulator.css'
 
 /** The colour and icon of a Final Action; its word always stands beside. */

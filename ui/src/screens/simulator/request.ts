@@ -1,6 +1,8 @@
 // What the simulator asks, and the link that carries it. A link holds the inputs in its search part; a message
 // that is too large for one is left to a file.
 
+import type { TraceWish, WirePolicy } from '../../api/types'
+
 /** How the message is given. */
 export type Way = 'form' | 'file' | 'kept'
 
@@ -42,7 +44,7 @@ export function messageOf(inputs: Inputs): string | null {
 }
 
 /** The body of `POST /trace`. */
-export function traceRequest(inputs: Inputs, policy: unknown): Record<string, unknown> {
+export function traceRequest(inputs: Inputs, policy: WirePolicy | null): TraceWish {
   const from = inputs.from.trim()
   return {
     from: from === '' ? '<>' : from,

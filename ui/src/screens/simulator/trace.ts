@@ -1,48 +1,6 @@
 // The shape of a trace, as `rules trace --json` and `POST /trace` give it.
 
-import type { Action } from '../../draft/types'
-
-export interface ConditionTrace {
-  condition: string
-  match: string
-  wanted: unknown
-  seen: unknown
-  /** Null where it cannot be told. */
-  holds: boolean | null
-}
-
-export interface StepTrace {
-  rule: string
-  matched: boolean
-  conditions: ConditionTrace[]
-  actions: Action[]
-}
-
-export interface DecidedBy {
-  header: string | null
-  rule: string | null
-  tls_policy: string | null
-  exception: string | null
-  published: string | null
-  route?: string | null
-  login?: string | null
-  default: boolean
-  revision: number
-}
-
-export interface RecipientTrace {
-  recipient: string
-  direction: string
-  steps: StepTrace[]
-  final_action: string
-  headers: string[]
-  tls: { level: string; decided_by: DecidedBy }
-  warnings: string[]
-}
-
-export interface Trace {
-  recipients: RecipientTrace[]
-}
+import type { RecipientTrace, StepTrace } from '../../api/types'
 
 /** A value of a trace as text: a string as it is, several one a line, nothing as the given word. */
 export function shown(value: unknown, nothing: string): string {

@@ -2,31 +2,12 @@
 // read here and changed in gatepost.toml.
 
 import { useState } from 'react'
+import type { Listener, System } from '../../api/types'
 import { Banner, Card, Chip, Facts, Loaded, Page, SearchField, Segments, SelectField, Table, type Column } from '../../design'
 import { chosenTheme, chooseTheme, type Theme } from '../../app/theme'
 import { bytes, duration, Time } from '../../lib/format'
 import { currentLanguage, languages, setLanguage, t, type Language } from '../../lib/i18n'
 import { useQuery } from '../../lib/query'
-
-interface Listener {
-  address: string
-  tls: string
-  auth: boolean
-  require_tls: boolean
-}
-
-interface System {
-  version: string
-  hostname: string
-  started_at: string
-  data_dir: string
-  free_bytes: number | null
-  store: string
-  listeners: Listener[]
-  certificate: { names: string[]; not_after: string; self_made: boolean } | null
-  settings: Record<string, unknown>
-  retention: Record<string, number | string | null>
-}
 
 export default function SystemScreen() {
   const query = useQuery<System>('/system', { refresh: 60 })

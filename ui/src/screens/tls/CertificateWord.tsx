@@ -3,7 +3,7 @@
 import { Chip, type ChipTone } from '../../design'
 import { day } from '../../lib/format'
 import { t } from '../../lib/i18n'
-import type { ProbeHost } from '../mail/shapes'
+import type { ProbeHost } from '../../api/types'
 import { certificate } from './readiness'
 
 const tones: Record<ReturnType<typeof certificate>, ChipTone> = { none: 'quiet', proven: 'ok', unproven: 'warn', expired: 'bad', soon: 'warn' }

@@ -12,23 +12,16 @@ import { csv } from '../mail/csv'
 import { dayOf } from '../mail/period'
 import { saveText } from '../mail/save'
 import { useWhole } from '../mail/useWhole'
-import type { Level, Probe } from '../mail/shapes'
+import type { DataFacts, Level, PageOf, Probe } from '../../api/types'
 import { levelWord } from '../mail/words'
 import { CheckPanel } from './CheckPanel'
 import { PasteBox, usePaste } from './PasteBox'
 import { ReadinessTable } from './ReadinessTable'
 import { because, entryStanding, hostNames, standing, starttls, versions, type Row } from './readiness'
-import { entriesOf } from './paste'
+import { entriesOf, NO_PREVIEW } from './paste'
 import { useProbes } from './useProbes'
 
 const levels: readonly Level[] = ['require', 'verify', 'try']
-
-interface RuleData {
-  id: string
-  name: string
-  kind: string
-  values: string | null
-}
 
 export default function Check() {
   const pasted = usePaste()
@@ -37,14 +30,14 @@ export default function Check() {
   const [source, setSource] = useState<'paste' | 'data'>('paste')
   const [level, setLevel] = useState<Level>('require')
   const [failing, setFailing] = useState(false)
-  const sets = useQuery<{ items: RuleData[] }>('/rule-data', { query: { limit: 1000 } })
+  const sets = useQuery<PageOf<DataFacts>>('/rule-data', { query: { limit: 1000 } })
   const lists = sets.data?.items.filter((set) => set.kind === 'domains') ?? []
   const [chosen, setChosen] = useState('')
   const list = lists.find((set) => set.id === chosen) ?? lists[0]
-  const values = useQuery<RuleData>(source === 'data' && list !== undefined ? `/rule-data/${list.id}` : null)
+  const values = useQuery<DataFacts>(source === 'data' && list !== undefined ? `/rule-data/${list.id}` : null)
   const domains = useMemo(() => {
     if (source === 'paste') return pasted.entries.map((entry) => entry.value)
-    return entriesOf(values.data?.values ?? '', { count: 0, entries: [], duplicates: [], errors: [], warnings: [] }).map((entry) => entry.value)
+    return entriesOf(values.data?.values ?? '', NO_PREVIEW).map((entry) => entry.value)
   }, [source, pasted.entries, values.data])
   const rows = useMemo(() => [...probes.rows.values()], [probes.rows])
   const shown = failing ? rows.filter((row) => row.state === 'failed' || (row.state === 'done' && entryStanding(row.probes, level) !== 'passes')) : rows

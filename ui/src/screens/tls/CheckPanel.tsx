@@ -2,7 +2,7 @@
 
 import { Button } from '../../design'
 import { t } from '../../lib/i18n'
-import type { Level } from '../mail/shapes'
+import type { Level } from '../../api/types'
 import type { Row } from './readiness'
 import { tally } from './readiness'
 import type { Probes } from './useProbes'

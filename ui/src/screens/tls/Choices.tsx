@@ -3,7 +3,7 @@
 import { Banner, Button } from '../../design'
 import { useQuery } from '../../lib/query'
 import { t } from '../../lib/i18n'
-import type { Level } from '../mail/shapes'
+import type { Level, System } from '../../api/types'
 import { entryStanding, included, type Row } from './readiness'
 
 interface Props {
@@ -14,7 +14,7 @@ interface Props {
 }
 
 export function Choices({ rows, level, said, setSaid }: Props) {
-  const system = useQuery<{ settings: Record<string, unknown> }>('/system')
+  const system = useQuery<System>('/system')
   const span = spanOf(system.data?.settings)
   const failing = rows.filter((row) => row.state === 'done' && ['fails', 'clear'].includes(entryStanding(row.probes, level)))
   const left = rows.filter((row) => !included(row, level, said))

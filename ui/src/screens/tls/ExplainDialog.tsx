@@ -6,9 +6,8 @@ import { api } from '../../lib/api'
 import { t } from '../../lib/i18n'
 import { useQuery } from '../../lib/query'
 import { Inert } from '../mail/Inert'
-import type { TlsDomain } from '../mail/shapes'
+import type { TlsDomain, Trace, TraceWish, WirePolicy } from '../../api/types'
 import { spelled } from '../mail/unseen'
-import type { Trace } from '../simulator/trace'
 import { TraceView } from '../simulator/TraceView'
 
 /** The sender and recipient of the message that is imagined. */
@@ -17,7 +16,7 @@ function imagined(row: TlsDomain, own: string | undefined): { from: string; to: 
 }
 
 export function ExplainDialog({ row, onClose }: { row: TlsDomain | null; onClose: () => void }) {
-  const policy = useQuery<{ domain?: { name: string }[] }>(row === null ? null : '/policy')
+  const policy = useQuery<WirePolicy>(row === null ? null : '/policy')
   const [trace, setTrace] = useState<Trace | null>(null)
   const [error, setError] = useState<unknown>(null)
   const own = policy.data?.domain?.[0]?.name
@@ -28,7 +27,7 @@ export function ExplainDialog({ row, onClose }: { row: TlsDomain | null; onClose
     if (row === null || !known) return undefined
     const stop = new AbortController()
     const { from, to } = imagined(row, own)
-    api.post<Trace>('/trace', { from, to: [to] }, { signal: stop.signal }).then(setTrace, (problem: unknown) => {
+    api.post<Trace>('/trace', { from, to: [to] } satisfies TraceWish, { signal: stop.signal }).then(setTrace, (problem: unknown) => {
       if (!stop.signal.aborted) setError(problem)
     })
     return () => stop.abort()

@@ -2,13 +2,12 @@
 // than they were typed, which are doubled and which cannot be used.
 
 import { useEffect, useState } from 'react'
+import type { ListPreview, ListText } from '../../api/types'
 import { LinesField, type LineProblem } from '../../design'
 import { api } from '../../lib/api'
 import { t } from '../../lib/i18n'
 import { Inert } from '../mail/Inert'
-import { entriesOf, renamed, type ListEntry, type ListPreview } from './paste'
-
-const nothing: ListPreview = { count: 0, entries: [], duplicates: [], errors: [], warnings: [] }
+import { entriesOf, NO_PREVIEW, renamed, type ListEntry } from './paste'
 
 /** So many lines that read otherwise are named. */
 const some = 5
@@ -23,15 +22,15 @@ export interface Pasted {
 /** A text and what the gateway says about it, asked when the hand has rested. */
 export function usePaste(initial = ''): Pasted {
   const [text, setText] = useState(initial)
-  const [seen, setSeen] = useState<{ text: string; preview: ListPreview }>({ text: '', preview: nothing })
+  const [seen, setSeen] = useState<{ text: string; preview: ListPreview }>({ text: '', preview: NO_PREVIEW })
   useEffect(() => {
     if (text.trim() === '') {
-      setSeen({ text, preview: nothing })
+      setSeen({ text, preview: NO_PREVIEW })
       return undefined
     }
     const stop = new AbortController()
     const timer = setTimeout(() => {
-      api.post<ListPreview>('/rule-data/preview', { kind: 'domains', text }, { signal: stop.signal }).then(
+      api.post<ListPreview>('/rule-data/preview', { kind: 'domains', text } satisfies ListText, { signal: stop.signal }).then(
         (preview) => setSeen({ text, preview }),
         // Without the preview the entries are read here; the gateway judges them again when they are published.
         () => undefined,
@@ -42,7 +41,7 @@ export function usePaste(initial = ''): Pasted {
       stop.abort()
     }
   }, [text])
-  const preview = seen.text === text ? seen.preview : nothing
+  const preview = seen.text === text ? seen.preview : NO_PREVIEW
   return { text, setText, preview, entries: entriesOf(text, preview) }
 }
 

@@ -4,7 +4,7 @@ import { Chip, Facts, Table, type ChipTone, type Column, type IconName } from '.
 import { Time } from '../../lib/format'
 import { t } from '../../lib/i18n'
 import { Inert } from '../mail/Inert'
-import type { Level, Probe, ProbeHost } from '../mail/shapes'
+import type { Level, Probe, ProbeHost } from '../../api/types'
 import { levelWord, verifiedWord, whyClause } from '../mail/words'
 import { CertificateWord } from './CertificateWord'
 import { standing, type Standing } from './readiness'

@@ -1,7 +1,7 @@
 // Who decided the level of a domain, in words.
 
 import { t } from '../../lib/i18n'
-import type { TlsDomain } from '../mail/shapes'
+import type { TlsDomain } from '../../api/types'
 
 export function decidedBy(by: TlsDomain['decided_by']): string {
   if (by.exception !== null) return t('tls.byException', { name: by.exception })

@@ -1,7 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { entriesOf, renamed, withoutComment } from './paste'
-
-const nothing = { count: 0, entries: [], duplicates: [], errors: [], warnings: [] }
+import { entriesOf, NO_PREVIEW, renamed, withoutComment } from './paste'
 
 describe('a pasted list', () => {
   it('has comments, blanks and other line ends', () => {
@@ -9,7 +7,7 @@ describe('a pasted list', () => {
     expect(withoutComment('an#na@c.example')).toBe('an#na@c.example')
     expect(withoutComment('# only this')).toBe('')
     const text = '\ufeff# our partners\r\nPartner.example.\r\n\r\nb.example'
-    expect(entriesOf(text, nothing)).toEqual([
+    expect(entriesOf(text, NO_PREVIEW)).toEqual([
       { line: 2, text: 'Partner.example.', value: 'partner.example' },
       { line: 4, text: 'b.example', value: 'b.example' },
     ])
@@ -17,11 +15,11 @@ describe('a pasted list', () => {
 
   it('takes each entry once, by the name that the gateway compares', () => {
     const preview = {
-      ...nothing,
+      ...NO_PREVIEW,
       count: 2,
       entries: [{ line: 1, text: 'MÜNCHEN.example', normalized: 'xn--mnchen-3ya.example' }],
       duplicates: [{ line: 2, first_line: 1, value: 'xn--mnchen-3ya.example' }],
-      errors: [{ line: 3, problem: 'no domain', remedy: null }],
+      errors: [{ line: 3, problem: 'no domain', remedy: '' }],
     }
     const entries = entriesOf('MÜNCHEN.example\nmünchen.example\nbad..example\nb.example\nB.example', preview)
     expect(entries.map((entry) => entry.value)).toEqual(['xn--mnchen-3ya.example', 'b.example'])

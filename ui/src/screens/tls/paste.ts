@@ -1,15 +1,9 @@
 // A pasted list of domains: what the gateway's preview says about it, and the entries that come out of it.
 
-/** The answer of `POST /rule-data/preview`. */
-export interface ListPreview {
-  count: number
-  entries: { line: number; text: string; normalized: string }[]
-  duplicates: { line: number; first_line: number; value: string }[]
-  errors: { line: number; problem: string; remedy: string | null }[]
-  warnings: { line: number; text: string }[]
-  /** How many of each are not named. */
-  more?: { entries: number; duplicates: number; errors: number; warnings: number }
-}
+import type { ListPreview } from '../../api/types'
+
+/** The preview of an empty text. */
+export const NO_PREVIEW: ListPreview = { count: 0, entries: [], duplicates: [], errors: [], warnings: [], more: { duplicates: 0, entries: 0, errors: 0, warnings: 0 } }
 
 /** One entry of the list, as it is compared. */
 export interface ListEntry {

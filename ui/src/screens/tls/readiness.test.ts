@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Probe, ProbeHost } from '../mail/shapes'
+import type { Probe, ProbeHost } from '../../api/types'
 import { because, certificate, entryStanding, hostNames, included, standing, starttls, tally, versions, type Row } from './readiness'
 
 function host(over: Partial<ProbeHost> = {}): ProbeHost {

@@ -1,6 +1,6 @@
 // What a probe means for a person who is about to enforce TLS.
 
-import type { Level, Probe, ProbeHost, Verdict } from '../mail/shapes'
+import type { Level, Probe, ProbeHost, Verdict } from '../../api/types'
 
 /** How a domain stands towards a level. `clear`: mail would go, but in clear text. */
 export type Standing = 'passes' | 'clear' | 'fails' | 'unknown'

@@ -4,19 +4,14 @@ import { useCallback, useEffect, useRef, useState } from 'react'
 import { problemText } from '../../design'
 import { api } from '../../lib/api'
 import { pool } from '../mail/pool'
-import type { Level, Probe } from '../mail/shapes'
+import type { Level, Probe, ProbeWish } from '../../api/types'
 import type { Row } from './readiness'
 
 /** Requests at once: a browser holds six connections to one host over HTTP/1.1. */
 const atOnce = 6
 
-/** The answer of `POST /tls/probe`, an array or a list with its items. */
-export function probesOf(answer: Probe[] | { items: Probe[] }): Probe[] {
-  return Array.isArray(answer) ? answer : answer.items
-}
-
 export const probe = (domain: string, level: Level, signal?: AbortSignal): Promise<Probe[]> =>
-  api.post<Probe[] | { items: Probe[] }>('/tls/probe', { domains: [domain], level }, { signal }).then(probesOf)
+  api.post<Probe[]>('/tls/probe', { domains: [domain], level } satisfies ProbeWish, { signal })
 
 export interface Probes {
   rows: ReadonlyMap<string, Row>
