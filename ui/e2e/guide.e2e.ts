@@ -2,8 +2,8 @@
 // says became of a message is held against what the sites saw.
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Browser, Page } from 'playwright-core'
-import { launch, open, seen, sendMail, setUp, shot, until, type Seen, type Window } from './stage'
+import type { Browser, Locator, Page } from 'playwright-core'
+import { launch, open, seen, sendMail, setUp, shot, signIn, until, OWNER, URL, type Seen, type Window } from './stage'
 import { apply } from './world'
 
 let browser: Browser
@@ -24,8 +24,8 @@ afterAll(async () => {
 })
 
 /** The names of the rules in the order in which they are shown. */
-async function order(): Promise<string[]> {
-  const list = page.getByRole('list', { name: 'Message Rules in their order' })
+async function order(on = page): Promise<string[]> {
+  const list = on.getByRole('list', { name: 'Message Rules in their order' })
   return list.getByRole('listitem').getByRole('link').allInnerTexts()
 }
 
@@ -211,4 +211,42 @@ test('both together: the rest by Does Not Match, ordered by keyboard, and one x-
   // a handshake that breaks: clear text for the rest, and only for them
   await outcome('gus@broken.example', 'both broken', /Clear text/i)
   expect(taken('gus@broken.example', 'both broken').map((found) => found.tls)).toEqual([false])
+})
+
+/** The middle of what is on the screen, in the window. */
+async function middle(of: Locator): Promise<{ x: number; y: number }> {
+  const box = (await of.boundingBox())!
+  return { x: box.x + box.width / 2, y: box.y + box.height / 2 }
+}
+
+test('a rule is dragged by touch on a small screen, its position is spoken, and Undo puts it back', async () => {
+  const small = await open(browser, { width: 360, touch: true })
+  const on = small.page
+  await signIn(on, OWNER)
+  await on.waitForURL(`${URL}/`)
+  await on.goto('/rules')
+  const name = 'Enforce TLS to partners'
+  const handle = on.getByRole('button', { name: `Move rule ${name}` })
+  await handle.scrollIntoViewIfNeeded()
+  const before = await order(on)
+  const at = before.indexOf(name)
+  const below = before[at + 1]!
+  const from = await middle(handle)
+  const to = await middle(on.getByRole('listitem').filter({ hasText: below }).first())
+  const finger = await small.context.newCDPSession(on)
+  const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', y?: number) =>
+    finger.send('Input.dispatchTouchEvent', { type, touchPoints: y === undefined ? [] : [{ x: from.x, y }] })
+  await touch('touchStart', from.y)
+  for (let step = 1; step <= 10; step += 1) await touch('touchMove', from.y + ((to.y - from.y) * step) / 10)
+  await on.getByTestId('announcer').filter({ hasText: `Rule ${name} moved to position ${at + 2} of ${before.length}` }).waitFor()
+  await touch('touchEnd')
+  await on.getByTestId('announcer').filter({ hasText: new RegExp(`Rule ${name} .*position ${at + 2} of`) }).waitFor()
+  await until('the other order', async () => (await order(on)).indexOf(name) === at + 1)
+  // what moves a rule with a finger does not scroll the page, and does nothing before it is published
+  const kept = (await (await on.request.get('/api/v1/rules')).json()) as { items: { name: string }[] }
+  expect(kept.items.map((rule) => rule.name)).toEqual(before)
+  await on.getByRole('region', { name: 'Draft', exact: true }).getByRole('button', { name: 'Undo' }).click()
+  await until('the order of before', async () => (await order(on)).join() === before.join())
+  expect(small.trouble).toEqual([])
+  await small.context.close()
 })

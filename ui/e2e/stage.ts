@@ -151,14 +151,16 @@ export interface Window {
   trouble: string[]
 }
 
-/** Opens a window; German or another look where that is wanted. */
-export async function open(browser: Browser, options: { locale?: string; colorScheme?: 'light' | 'dark'; width?: number } = {}): Promise<Window> {
+/** Opens a window; German, another look or a touch screen where that is wanted. */
+export async function open(browser: Browser, options: { locale?: string; colorScheme?: 'light' | 'dark'; width?: number; touch?: boolean } = {}): Promise<Window> {
   const context = await browser.newContext({
     baseURL: URL,
     locale: options.locale ?? 'en-GB',
     timezoneId: 'UTC',
     colorScheme: options.colorScheme ?? 'light',
     viewport: { width: options.width ?? 1280, height: 900 },
+    hasTouch: options.touch ?? false,
+    isMobile: options.touch ?? false,
     reducedMotion: 'reduce',
   })
   const page = await context.newPage()
