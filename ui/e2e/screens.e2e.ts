@@ -4,7 +4,9 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Browser } from 'playwright-core'
-import { axe, launch, open, setUp, shot, signIn, OWNER, URL, type Window } from './stage'
+import de from '../src/locales/de'
+import { dataOf, englishKey, textsOn } from './german'
+import { axe, launch, open, setUp, shot, signIn, OWNER, PASSWORD, URL, type Window } from './stage'
 import { fillTheWorld, screens } from './world'
 
 let browser: Browser
@@ -67,21 +69,51 @@ test('the screens without a session', async () => {
 })
 
 test('every screen in German has no word of the English catalogue left', async () => {
-  const { context, page, trouble } = await signedIn({ locale: 'de-DE' }).catch(async () => {
-    // the form is in German too
-    const window = await open(browser, { locale: 'de-DE' })
-    await window.page.goto('/login')
-    await window.page.getByLabel('Name', { exact: true }).fill(OWNER)
-    await window.page.locator('input[type=password]').fill((await import('./stage')).PASSWORD)
-    await window.page.locator('button[type=submit]').click()
-    await window.page.waitForURL(`${URL}/`)
-    return window
-  })
+  const { context, page, trouble } = await open(browser, { locale: 'de-DE' })
+  const data = dataOf(page)
+  const left: string[] = []
+  const look = async (path: string) => {
+    expect(await page.locator('html').getAttribute('lang'), path).toBe('de')
+    const known = await data()
+    for (const text of await textsOn(page)) {
+      const key = known.has(text) ? null : englishKey(text)
+      if (key !== null) left.push(`${path}: ${key}: ${text}`)
+    }
+  }
+  await page.goto('/login')
+  await page.getByRole('heading', { name: de.session.title as string, exact: true }).waitFor()
+  await look('/login')
+  await page.getByLabel(de.session.name as string, { exact: true }).fill(OWNER)
+  await page.getByLabel(de.session.password as string, { exact: true }).fill(PASSWORD)
+  await page.getByRole('button', { name: de.session.signIn as string, exact: true }).click()
+  await page.waitForURL(`${URL}/`)
   for (const [, path] of paths) {
     await page.goto(path)
     await page.locator('main h1').first().waitFor()
-    expect(await page.locator('html').getAttribute('lang'), path).toBe('de')
+    await page.waitForLoadState('networkidle')
+    await look(path)
   }
+  expect(left).toEqual([])
   expect(trouble).toEqual([])
+  await context.close()
+})
+
+test('a screen is drawn in one step with its frame', async () => {
+  const { context, page } = await signedIn({})
+  await page.addInitScript(() => {
+    const look = () => {
+      const main = document.getElementById('main')
+      if (main === null) return
+      document.documentElement.dataset.drawn = main.querySelector('h1') === null ? 'the frame alone' : 'whole'
+      watch.disconnect()
+    }
+    const watch = new MutationObserver(look)
+    watch.observe(document, { childList: true, subtree: true })
+  })
+  for (const path of ['/', '/rules', '/tls', '/queue', '/history']) {
+    await page.goto(path)
+    await page.locator('main h1').first().waitFor()
+    expect(await page.locator('html').getAttribute('data-drawn'), path).toBe('whole')
+  }
   await context.close()
 })
