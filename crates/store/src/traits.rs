@@ -292,10 +292,25 @@ pub trait Settings: Send + Sync {
         to: u64,
         author: &Author,
     ) -> Result<Committed, SettingsError> {
+        self.rollback_renamed(base, to, &[], author).await
+    }
+
+    /// As [`Settings::rollback`], where these have another name in the earlier revision and stay the same
+    /// thing: they keep their ids.
+    ///
+    /// # Errors
+    /// As [`Settings::rollback`].
+    async fn rollback_renamed(
+        &self,
+        base: Option<u64>,
+        to: u64,
+        renamed: &[Renamed],
+        author: &Author,
+    ) -> Result<Committed, SettingsError> {
         let Some(StoredRevision { revision: _, document }) = self.load(to).await? else {
             return Err(SettingsError::NoSuchRevision(to));
         };
-        self.commit(base, &document, author).await
+        self.commit_renamed(base, &document, renamed, author).await
     }
 
     /// The profile that the store was made with.

@@ -64,19 +64,20 @@ impl Settings for Embedded {
         renamed: &[Renamed],
         author: &Author,
     ) -> Result<Committed, SettingsError> {
-        self.commit_as("policy.commit", base, (document, renamed), author).await
+        self.commit_as(Deed::Commit, base, (document, renamed), author).await
     }
 
-    async fn rollback(
+    async fn rollback_renamed(
         &self,
         base: Option<u64>,
         to: u64,
+        renamed: &[Renamed],
         author: &Author,
     ) -> Result<Committed, SettingsError> {
         let Some(StoredRevision { revision: _, document }) = self.load(to).await? else {
             return Err(SettingsError::NoSuchRevision(to));
         };
-        self.commit_as("policy.rollback", base, (&document, &[]), author).await
+        self.commit_as(Deed::BackTo(to), base, (&document, renamed), author).await
     }
 
     fn profile(&self) -> Profile {
@@ -94,11 +95,32 @@ impl Settings for Embedded {
     }
 }
 
+/// What makes a revision.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Deed {
+    /// A new document.
+    Commit,
+    /// The document of this revision again.
+    BackTo(u64),
+}
+
+impl Deed {
+    /// The entry of the audit log for it: its word, and the revision that was committed or gone back to.
+    fn entry(self, made: u64, author: &Author) -> NewAudit {
+        let (what, target) = match self {
+            Self::Commit => ("policy.commit", made),
+            Self::BackTo(to) => ("policy.rollback", to),
+        };
+        let entry = NewAudit::new(what, author).target(format!("revision {target}"));
+        NewAudit { revision: Some(made), ..entry }
+    }
+}
+
 impl Embedded {
-    /// Makes a revision, and the entry of the audit log with that word.
+    /// Makes a revision, and its entry of the audit log.
     async fn commit_as(
         &self,
-        what: &'static str,
+        deed: Deed,
         base: Option<u64>,
         (document, renamed): (&PolicyDocument, &[Renamed]),
         author: &Author,
@@ -120,10 +142,7 @@ impl Embedded {
             insert(connection, revision, &document, &author, now)?;
             rulebook::follow(connection, &document, &renamed, now)?;
             let (before, after) = policy_changes(&held, &document)?;
-            let entry = NewAudit::new(what, &author)
-                .target(format!("revision {revision}"))
-                .change(before, after);
-            audit::write(connection, now, NewAudit { revision: Some(revision), ..entry })?;
+            audit::write(connection, now, deed.entry(revision, &author).change(before, after))?;
             Ok((Ok(Committed { revision, changed: true }), vec![Effect::Head(revision)]))
         })
         .await?

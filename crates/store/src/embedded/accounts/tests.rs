@@ -524,6 +524,8 @@ async fn the_policy_the_queue_and_the_quarantine_write_their_entries_with_what_t
     let words: Vec<_> = entries.iter().map(|entry| entry.what.as_str()).collect();
     assert_eq!(words, ["policy.commit", "policy.rollback", "queue.hold", "quarantine.delete"]);
     assert_eq!((entries[0].revision, entries[1].revision), (Some(2), Some(3)));
+    let targets = entries.iter().take(2).map(|entry| entry.target.as_deref());
+    assert_eq!(targets.collect::<Vec<_>>(), [Some("revision 2"), Some("revision 1")]);
     assert_eq!(entries[0].before["domain"]["acme.example"], serde_json::Value::Null);
     assert_eq!(entries[0].after["domain"]["acme.example"]["name"], "acme.example");
     assert_eq!(entries[2].after["recipients"][0]["recipient"], "anna@partner.example");

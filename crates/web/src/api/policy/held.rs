@@ -166,12 +166,15 @@ pub(in crate::api) struct Change {
     pub(in crate::api) renamed: Vec<Renamed>,
     /// Faults that the caller found.
     pub(in crate::api) faults: Vec<Fault>,
+    /// The earlier revision that this makes the policy again.
+    pub(in crate::api) back_to: Option<u64>,
 }
 
 impl Change {
     /// A change of a part.
     pub(in crate::api) fn new(edited: Edited, part: impl Into<String>) -> Self {
-        Self { edited, part: part.into(), sent_at: "", renamed: vec![], faults: vec![] }
+        let part = part.into();
+        Self { edited, part, sent_at: "", renamed: vec![], faults: vec![], back_to: None }
     }
 
     /// A change that needs no reading: nothing of it was sent as a part of a document.
@@ -200,7 +203,7 @@ pub(in crate::api) async fn commit(
     reason: Option<&str>,
     change: Change,
 ) -> Result<Done, Problem> {
-    let Change { edited, part, sent_at, renamed, faults } = change;
+    let Change { edited, part, sent_at, renamed, faults, back_to } = change;
     let Edited { document, spans, problems } = edited;
     let settings = api.snapshot.load().tls;
     let (profile, now) = (api.stores.settings.profile(), api.clock.now());
@@ -213,12 +216,12 @@ pub(in crate::api) async fn commit(
     });
     let mut snapshot = built.await?.map_err(Problem::invalid)?;
     let author = caller.author(reason);
-    let committed = api
-        .stores
-        .settings
-        .commit_renamed(base.0, &snapshot.document, &renamed, &author)
-        .await
-        .map_err(refused)?;
+    let (settings, base) = (&api.stores.settings, base.0);
+    let committed = match back_to {
+        None => settings.commit_renamed(base, &snapshot.document, &renamed, &author).await,
+        Some(to) => settings.rollback_renamed(base, to, &renamed, &author).await,
+    };
+    let committed = committed.map_err(refused)?;
     snapshot.revision = committed.revision;
     let held = heavy(api, move || Held::of(Arc::new(snapshot), now)).await?;
     let held = keep(api, held);

@@ -161,7 +161,7 @@ async fn rollback(
     let before = held(&api).await?;
     let renamed = renamed(before.document(), &old);
     let reason = reason.unwrap_or_else(|| format!("back to revision {revision}"));
-    let change = Change { renamed, ..Change::of(old) };
+    let change = Change { renamed, back_to: Some(revision), ..Change::of(old) };
     Ok(written(&commit(&api, &caller, base, Some(&reason), change).await?))
 }
 

@@ -176,6 +176,16 @@ async fn an_old_revision_holds_again_as_a_new_one() {
     let whole = world.get("/api/v1/policy/revisions/3").await;
     assert_eq!(whole["reason"], "back to revision 1");
     assert!(whole["toml"].as_str().unwrap().contains("opportunistic_tls"));
+    let audit = world.get("/api/v1/audit?what=policy").await;
+    let entry = &audit["items"][0];
+    assert_eq!(
+        (&entry["what"], &entry["target"]),
+        (&json!("policy.rollback"), &json!("revision 1"))
+    );
+    assert_eq!(
+        (&entry["revision"], &entry["before"]["rule"]["Enforce"]["name"]),
+        (&json!(3), &json!("Enforce"))
+    );
     let difference = world.get("/api/v1/policy/revisions/2/diff?to=3").await;
     assert_eq!(difference["changes"].as_array().unwrap().len(), 4);
     let none =
