@@ -34,7 +34,7 @@ export interface TableProps<R> {
 
 export function Table<R>({ caption, columns, rows, rowKey, scroll = false, compact = false, selected }: TableProps<R>) {
   const table = (
-    <table role="table" className={`table ${scroll ? '' : compact ? 'table-compact' : 'table-stack'}`}>
+    <table role="table" className={scroll ? 'table' : 'table table-stack'}>
       <caption className="hidden-text">{caption}</caption>
       <thead role="rowgroup">
         <tr role="row">
@@ -54,7 +54,7 @@ export function Table<R>({ caption, columns, rows, rowKey, scroll = false, compa
       </tbody>
     </table>
   )
-  if (!scroll) return <div className="table-wrap">{table}</div>
+  if (!scroll) return <div className={compact ? 'table-wrap table-wrap-compact' : 'table-wrap'}>{table}</div>
   return (
     <div className="table-wrap">
       <div className="table-scroll" role="region" aria-label={t('common.tableRegion', { caption })} tabIndex={0}>

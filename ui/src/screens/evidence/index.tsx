@@ -84,7 +84,7 @@ function Result({ data, scope, period }: { data: Summary; scope: Scope; period: 
         ) : (
           <>
             {data.clear_under_enforced === 0 ? <Banner tone="ok" title={t('evidence.clearEnforcedNone')} /> : <Banner tone="bad" title={t('evidence.clearEnforcedSome', { n: data.clear_under_enforced })} />}
-            <div className="tiles">
+            <div className="figures">
               {(
                 [
                   ['records', data.records],
@@ -95,7 +95,7 @@ function Result({ data, scope, period }: { data: Summary; scope: Scope; period: 
                   ['clearEnforced', data.clear_under_enforced],
                 ] as const
               ).map(([name, value]) => (
-                <div className="tile" key={name}>
+                <div className="figure" key={name}>
                   <b>{number(value)}</b>
                   <span>{t(`evidence.${name}`)}</span>
                 </div>

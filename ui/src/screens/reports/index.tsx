@@ -55,9 +55,9 @@ function Report({ data, period }: { data: TlsReport; period: Period }) {
   ] as const
   return (
     <>
-      <div className="tiles">
+      <div className="figures">
         {tiles.map(([name, value]) => (
-          <div className="tile" key={name}>
+          <div className="figure" key={name}>
             <b>{value}</b>
             <span>{t(`reports.${name}`)}</span>
           </div>
