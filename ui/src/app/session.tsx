@@ -4,7 +4,7 @@
 import { createContext, useCallback, useContext, useMemo, useState, type ReactNode } from 'react'
 import type { Capability, Session, SessionUser } from '../api/types'
 import { api, ProblemError, setCsrf } from '../lib/api'
-import { t, type Key } from '../lib/i18n'
+import { t, wordOf } from '../lib/i18n'
 import { Banner } from '../design'
 
 export interface SessionState {
@@ -83,7 +83,7 @@ export function useWhyNot(capability: Capability): string | null {
 }
 
 /** A role's name for people. */
-export const roleName = (role: string): string => t(`common.role_${role}` as Key)
+export const roleName = (role: string): string => wordOf(`common.role_${role}`, role)
 
 /** Says that this screen can be read and not changed, where that is so. */
 export function ReadOnlyNote({ capability }: { capability: Capability }) {

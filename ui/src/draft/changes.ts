@@ -36,7 +36,7 @@ function entries(document: PolicyDocument, area: string): Named[] | null {
 }
 
 /** The items of a sequence that did not move: a longest increasing run of their old places. */
-export function keptPlaces(places: readonly number[]): Set<number> {
+function keptPlaces(places: readonly number[]): Set<number> {
   const ends: number[] = []
   const before: number[] = []
   places.forEach((place, at) => {

@@ -5,7 +5,7 @@
 
 import type { DiffChange } from '../api/types'
 import { Chip, type ChipTone } from '../design'
-import { t, type Key } from '../lib/i18n'
+import { t, wordOf, type Key } from '../lib/i18n'
 import { Inert } from '../screens/mail/Inert'
 import { actionText, conditionText, word } from '../screens/rules/words'
 import { same } from './document'
@@ -20,9 +20,7 @@ const SIGNS: Record<DiffChange['change'], string> = { added: '+', removed: '−'
 
 /** The thing that changed, by its kind and name. */
 export function areaText(area: string, name: string): string {
-  const key = `draft.area_${area}`
-  const text = t(key as Key, { name })
-  return text === key ? t('draft.area_other', { area, name }) : text
+  return wordOf(`draft.area_${area}`, t('draft.area_other', { area, name }), { name })
 }
 
 function sentence(change: DiffChange): string {
@@ -171,7 +169,7 @@ const FIELD_NAMES: Record<string, Key> = {
 }
 
 function fieldName(name: string): string {
-  const key = FIELD_NAMES[name]
+  const key = Object.hasOwn(FIELD_NAMES, name) ? FIELD_NAMES[name] : undefined
   return key === undefined ? name : t(key)
 }
 

@@ -11,7 +11,6 @@ import type { WirePolicy } from '../api/types'
 import {
   isSystem,
   ruleName,
-  SYSTEM_RULES,
   type Condition,
   type CustomRule,
   type PolicyDocument,
@@ -143,7 +142,7 @@ export function findDataNamed(document: PolicyDocument, name: string): RuleData 
 }
 
 /** Where a new rule goes when nobody says where: above the first System Rule, so that it acts. */
-export function usualPlace(document: PolicyDocument): number {
+function usualPlace(document: PolicyDocument): number {
   const at = document.rule.findIndex(isSystem)
   return at < 0 ? document.rule.length : at
 }
@@ -220,12 +219,6 @@ export function copyRule(
     active: false,
   }
   return [addRule(document, copy, at + 1), copy]
-}
-
-/** Whether the System Rules stand in their order. */
-export function systemOrderHolds(rules: readonly Rule[]): boolean {
-  const places = rules.filter(isSystem).map((rule) => SYSTEM_RULES.indexOf(rule.system))
-  return places.every((place, at) => at === 0 || (places[at - 1] ?? -1) < place)
 }
 
 /**

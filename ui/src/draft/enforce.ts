@@ -48,8 +48,8 @@ export interface Enforced {
 }
 
 /** The names that the rules get, and that the guide uses. */
-export const ENFORCED_RULE = 'TLS Enforced domains'
-export const REST_RULE = 'Opportunistic for the rest'
+const ENFORCED_RULE = 'TLS Enforced domains'
+const REST_RULE = 'Opportunistic for the rest'
 
 const OUTBOUND: Condition = { condition: 'direction', match: 'matches', value: 'outbound' }
 

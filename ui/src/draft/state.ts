@@ -11,7 +11,7 @@ import type { Check, DataFacts, PageOf, RuleFacts, WirePolicy, Written } from '.
 import { api, call, ProblemError } from '../lib/api'
 import { readAgain } from '../lib/paging'
 import { invalidate, useRefresh } from '../lib/query'
-import { adopt, fold, wire, type KnownIds } from './document'
+import { fold, wire, type KnownIds } from './document'
 import { createDraftStore, isChanged, type Draft, type Keep } from './store'
 import type { PolicyDocument } from './types'
 
@@ -94,7 +94,7 @@ async function all<T>(path: string): Promise<T[]> {
 }
 
 /** The number in an `ETag`. */
-export function revisionOf(etag: string | null): number {
+function revisionOf(etag: string | null): number {
   return Number((etag ?? '').replace(/^W\//, '').replaceAll('"', '')) || 0
 }
 
@@ -230,6 +230,3 @@ export async function publish(draft: Draft, reason: string): Promise<Written> {
   await loadPolicy()
   return answer.data
 }
-
-/** The document of a draft, or an empty one, for hooks that always need one. */
-export const EMPTY: PolicyDocument = adopt({})

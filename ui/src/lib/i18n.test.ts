@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import de from '../locales/de'
 import en from '../locales/en'
-import { preferredLanguage, setLanguage, t, type Message } from './i18n'
+import { preferredLanguage, setLanguage, t, wordOf, type Message } from './i18n'
 
 const forms = (message: Message): string[] => (typeof message === 'string' ? [message] : [message.one, message.other])
 const places = (message: Message): string[] => [...new Set(forms(message).flatMap((text) => text.match(/\{\w+\}/g) ?? []))].sort()
@@ -33,6 +33,10 @@ describe('t', () => {
     await setLanguage('de')
     expect(t('common.linesWithErrors', { n: 1 })).toBe('1 Zeile hat ein Problem')
     await setLanguage('en')
+  })
+  it('shows a word that it has no text for as it came', () => {
+    expect(wordOf('why.no-mx', 'no-mx')).toBe('the domain takes no mail')
+    for (const word of ['made-up', 'constructor', '__proto__', 'tls']) expect(wordOf(`why.${word}`, word)).toBe(word)
   })
   it('does not take a value that looks like a place for one', () => {
     expect(t('common.copyOf', { what: '{n}' })).toBe('Copy {n}')

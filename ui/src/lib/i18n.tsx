@@ -68,10 +68,16 @@ export function locale(): string {
   return own ?? language
 }
 
-function message(key: Key, values: Record<string, unknown>): string {
+/** What a catalogue has for a key. Keys may be made of words of the gateway: only what the catalogue itself has counts. */
+function lookUp(key: string): Message | undefined {
   const dot = key.indexOf('.')
   const area = catalogue[key.slice(0, dot) as keyof Catalogue] as Record<string, Message> | undefined
-  const found = area?.[key.slice(dot + 1)]
+  const name = key.slice(dot + 1)
+  return area !== undefined && Object.hasOwn(area, name) ? area[name] : undefined
+}
+
+function message(key: string, values: Record<string, unknown>): string {
+  const found = lookUp(key)
   if (found === undefined) return key
   if (typeof found === 'string') return found
   const n = typeof values.n === 'number' ? values.n : 0
@@ -81,7 +87,12 @@ function message(key: Key, values: Record<string, unknown>): string {
 const place = /\{([a-zA-Z0-9_]+)\}/g
 
 /** The text of a key, with its places filled. */
-export function t(key: Key, values: Values = {}): string {
+export const t = (key: Key, values: Values = {}): string => filled(key, values)
+
+/** The text of a key that is made of a word of the gateway; `plain` where the console has none for that word. */
+export const wordOf = (key: string, plain: string, values: Values = {}): string => (lookUp(key) === undefined ? plain : filled(key, values))
+
+function filled(key: string, values: Values): string {
   return message(key, values).replace(place, (whole, name: string) => {
     const value = values[name]
     if (value === undefined) return whole

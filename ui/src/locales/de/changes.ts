@@ -44,7 +44,6 @@ const changes: Record<keyof typeof en, Message> = {
   who: 'Wer',
   what: 'Was',
   target: 'Worüber',
-  via: 'Auf welchem Weg',
   from: 'von {address}',
   filterBy: 'Wer',
   filterWhat: 'Was',

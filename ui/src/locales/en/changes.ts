@@ -41,7 +41,6 @@ const changes = {
   who: 'Who',
   what: 'What',
   target: 'About',
-  via: 'By way of',
   from: 'from {address}',
   filterBy: 'Who',
   filterWhat: 'What',

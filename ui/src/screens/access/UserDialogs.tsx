@@ -10,7 +10,7 @@ import { useAction } from '../../lib/query'
 import { roles, withinReach } from './roles-data'
 
 /** Twenty characters that nobody mistakes for one another: about 117 bits. */
-export function madeUpPassword(): string {
+function madeUpPassword(): string {
   const letters = 'abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789'
   const picked: string[] = []
   const bytes = new Uint8Array(1)

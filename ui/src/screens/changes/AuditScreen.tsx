@@ -8,7 +8,7 @@ import { Banner, Button, Card, Dialog, EmptyState, ErrorBanner, ErrorState, Fact
 import { EntryText } from '../../draft/difference'
 import { api, type QueryValue } from '../../lib/api'
 import { Time } from '../../lib/format'
-import { t, type Key } from '../../lib/i18n'
+import { t, wordOf } from '../../lib/i18n'
 import { useAction, usePaged } from '../../lib/query'
 import { useSearch } from '../../lib/router'
 import { Inert } from '../mail/Inert'
@@ -88,19 +88,13 @@ function Log({ back }: { back: { to: string; label: string } }) {
   )
 }
 
-function viaText(via: string): string {
-  const key = `changes.via_${via}`
-  const text = t(key as Key)
-  return text === key ? via : text
-}
-
 function Who({ entry }: { entry: AuditEntry }) {
   return (
     <span className="break">
       <Inert text={entry.by} />
       <br />
       <span className="muted small">
-        {viaText(entry.via)}
+        {wordOf(`changes.via_${entry.via}`, entry.via)}
         {entry.from !== null && `, ${t('changes.from', { address: entry.from })}`}
       </span>
     </span>

@@ -1,27 +1,18 @@
 // Words of the gateway in the words of the reader. A word that this console does not know is shown as it came.
 
-import { currentLanguage, t, type Key } from '../../lib/i18n'
-import en from '../../locales/en'
+import { currentLanguage, t, wordOf } from '../../lib/i18n'
 import type { Attempt, DecidedBy, QueueEntry, TlsRecord, Try } from '../../api/types'
 
-function known(area: 'mail' | 'why' | 'history', name: string, plain: string): string {
-  return name in en[area] ? t(`${area}.${name}` as Key) : plain
-}
-
-export const levelWord = (level: string): string => known('mail', `level_${level}`, level)
-export const outcomeWord = (outcome: string): string => known('mail', `outcome_${outcome}`, outcome)
-export const stateWord = (state: string): string => known('mail', `state_${state}`, state)
-export const clearWord = (why: string): string => known('mail', `clear_${why}`, why)
-export const verifiedWord = (by: string): string => known('mail', `verified_${by}`, by)
-export const stageWord = (stage: string): string => known('mail', `stage_${stage}`, stage)
-export const verdictWord = (verdict: string): string => known('history', `verdict_${verdict}`, verdict)
+export const levelWord = (level: string): string => wordOf(`mail.level_${level}`, level)
+export const outcomeWord = (outcome: string): string => wordOf(`mail.outcome_${outcome}`, outcome)
+export const stateWord = (state: string): string => wordOf(`mail.state_${state}`, state)
+export const clearWord = (why: string): string => wordOf(`mail.clear_${why}`, why)
+export const verifiedWord = (by: string): string => wordOf(`mail.verified_${by}`, by)
+export const stageWord = (stage: string): string => wordOf(`mail.stage_${stage}`, stage)
+export const verdictWord = (verdict: string): string => wordOf(`history.verdict_${verdict}`, verdict)
 
 /** A clause on a cause, to follow a host's name and a colon. */
-export const whyClause = (why: string): string => known('why', why, why)
-
-/** Whether a cause is about TLS that was demanded and could not be had. */
-export const isAboutTls = (why: string | null): boolean =>
-  why !== null && (/^(starttls-|tls\.|cert\.)/.test(why) || why === 'response-injection')
+export const whyClause = (why: string): string => wordOf(`why.${why}`, why)
 
 /** What TLS a connection had: `TLSv1.3, certificate verified`, or why it was in clear text. */
 export function tlsWords(tls: TlsRecord | string | null, clear: string | null = null): string | null {

@@ -5,7 +5,7 @@ import type { Problem } from '../../api/types'
 import { Button, Menu, SelectField, TextField } from '../../design'
 import { ACTION_KINDS, blankAction, TLS_LEVELS } from '../../draft/conditions'
 import type { Action, ActionKind } from '../../draft/types'
-import { t, type Key } from '../../lib/i18n'
+import { t } from '../../lib/i18n'
 import { under } from './ConditionList'
 import { focusEntry, replaced, useFresh, without } from './entries'
 import { problemOf, type Editing } from './RuleScreen'
@@ -94,6 +94,6 @@ function ActionFields({ action, problems, onChange }: { action: Action; problems
 
 function LevelField({ value, onValue, error }: { value: string; onValue: (value: string) => void; error: string | null }) {
   const known = TLS_LEVELS.find((level) => level === value.trim().toLowerCase())
-  const choices = [...TLS_LEVELS.map((level) => ({ value: level as string, label: t(`rules.level_${level}` as Key) })), ...(known === undefined ? [{ value, label: value }] : [])]
+  const choices = [...TLS_LEVELS.map((level) => ({ value: level as string, label: t(`rules.level_${level}`) })), ...(known === undefined ? [{ value, label: value }] : [])]
   return <SelectField label={t('rules.level')} value={known ?? value} onValue={onValue} choices={choices} error={error} />
 }

@@ -6,7 +6,7 @@ import type { Finding, RuleFacts } from '../../api/types'
 import { Chip, Icon, Menu, Switch, type ChipTone, type MenuEntry } from '../../design'
 import { isSystem, ruleName, type Rule } from '../../draft/types'
 import { Time } from '../../lib/format'
-import { t, type Key } from '../../lib/i18n'
+import { t, wordOf } from '../../lib/i18n'
 import { Link } from '../../lib/router'
 import { Inert } from '../mail/Inert'
 import { finalTone } from '../simulator/TraceView'
@@ -208,16 +208,12 @@ function RuleText({ rule, name, findings, problems }: RowProps & { name: string 
 const TONES: Record<string, ChipTone> = { tls_downgrade: 'bad', unreachable: 'warn' }
 
 /** Lint's words about a rule, the sentence behind each as its title. */
-export function Badges({ findings }: { findings: readonly Finding[] }) {
-  return findings.map((finding, index) => {
-    const key = `rules.finding_${finding.kind}`
-    const text = t(key as Key)
-    return (
-      <Chip key={index} tone={TONES[finding.kind] ?? 'warn'} icon="warning" title={`${finding.text} ${finding.fix}`}>
-        {text === key ? t('rules.finding_other') : text}
-      </Chip>
-    )
-  })
+function Badges({ findings }: { findings: readonly Finding[] }) {
+  return findings.map((finding, index) => (
+    <Chip key={index} tone={TONES[finding.kind] ?? 'warn'} icon="warning" title={`${finding.text} ${finding.fix}`}>
+      {wordOf(`rules.finding_${finding.kind}`, t('rules.finding_other'))}
+    </Chip>
+  ))
 }
 
 /** How often a rule matched; of a shadow rule, how often it would have acted. */

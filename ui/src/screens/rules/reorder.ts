@@ -16,7 +16,7 @@ export interface Moving {
 }
 
 /** Puts a rule at a place, as one step of the draft. */
-export function moveInDraft(key: string, name: string, to: number): void {
+function moveInDraft(key: string, name: string, to: number): void {
   draftStore.edit(t('rules.did_move', { name }), (document) => moveRule(document, key, to))
 }
 

@@ -3,17 +3,15 @@
 
 import { operandOf, valueText } from '../../draft/conditions'
 import { ruleName, isSystem, type Action, type Condition, type Rule } from '../../draft/types'
-import { t, type Key } from '../../lib/i18n'
+import { t, wordOf } from '../../lib/i18n'
 
 /** A word of the policy file, as people read it; a word that this console does not know, as it is. */
 export function word(kind: 'condition' | 'match' | 'action' | 'final' | 'direction', of: string): string {
-  const key = `rules.${kind}_${of}`
-  const text = t(key as Key)
-  return text === key ? of : text
+  return wordOf(`rules.${kind}_${of}`, of)
 }
 
 /** What a Condition is compared with, in short. */
-export function operandText(condition: Condition): string {
+function operandText(condition: Condition): string {
   switch (operandOf(condition)) {
     case 'rule_data':
       return condition.rule_data ?? ''
@@ -31,7 +29,7 @@ export function operandText(condition: Condition): string {
 }
 
 /** What a Condition looks at: *Recipient*, or *Header X-Foo*. */
-export function subjectText(condition: Condition): string {
+function subjectText(condition: Condition): string {
   const subject = word('condition', condition.condition)
   return condition.condition === 'header' && condition.name ? `${subject} ${condition.name}` : subject
 }

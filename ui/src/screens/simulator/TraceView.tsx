@@ -5,7 +5,7 @@
 import { useState } from 'react'
 import type { ConditionTrace, DecidedBy, RecipientTrace, StepTrace, Trace } from '../../api/types'
 import { Card, Checkbox, Chip, Facts, Icon, Banner, Table, type ChipTone } from '../../design'
-import { t, type Key } from '../../lib/i18n'
+import { t, wordOf, type Key } from '../../lib/i18n'
 import { LevelChip } from '../mail/chips'
 import { Inert } from '../mail/Inert'
 import { actionText, word } from '../rules/words'
@@ -19,7 +19,7 @@ export function finalTone(final: string): ChipTone {
   return final === 'reject' || final === 'delete' ? 'bad' : 'warn'
 }
 
-export function FinalChip({ final }: { final: string }) {
+function FinalChip({ final }: { final: string }) {
   return <Chip tone={finalTone(final)}>{word('final', final)}</Chip>
 }
 
@@ -76,18 +76,16 @@ function RecipientView({ trace, all }: { trace: RecipientTrace; all: boolean }) 
 }
 
 /** What TLS a message demands, and who decided so, in a sentence. */
-export function TlsDecision({ level, by }: { level: string; by: DecidedBy }) {
-  const key = `simulator.levelText_${level}`
-  const text = t(key as Key)
+function TlsDecision({ level, by }: { level: string; by: DecidedBy }) {
   return (
     <span className="break">
-      <strong>{level}</strong> <Inert text={decidedText(by)} />. {text === key ? '' : text}
+      <strong>{level}</strong> <Inert text={decidedText(by)} />. {wordOf(`simulator.levelText_${level}`, '')}
     </span>
   )
 }
 
 /** Who decided on a level. */
-export function decidedText(by: DecidedBy): string {
+function decidedText(by: DecidedBy): string {
   const named: [Key, string | null | undefined][] = [
     ['simulator.decidedException', by.exception],
     ['simulator.decidedPolicy', by.tls_policy],

@@ -4,8 +4,8 @@
 import { addData, addRule, blankRule, changeRule, fold, freshKey, moveRule, ruleNames, same, setActive, uniqueName } from '../../draft/document'
 import { isSystem, type Action, type Condition, type CustomRule, type PolicyDocument } from '../../draft/types'
 
-export const EVERYWHERE_RULE = 'TLS Enforced everywhere'
-export const ALL_RULE = 'Opportunistic for all'
+const EVERYWHERE_RULE = 'TLS Enforced everywhere'
+const ALL_RULE = 'Opportunistic for all'
 
 const OUTBOUND: Condition = { condition: 'direction', match: 'matches', value: 'outbound' }
 const UNDECIDED: Condition = { condition: 'header', name: 'x-TLSLevel', match: 'does_not_exist' }
