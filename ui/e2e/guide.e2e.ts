@@ -213,6 +213,24 @@ test('both together: the rest by Does Not Match, ordered by keyboard, and one x-
   expect(taken('gus@broken.example', 'both broken').map((found) => found.tls)).toEqual([false])
 })
 
+test('from a message to the rule that decided, and from the rule to what it matched', async () => {
+  await page.goto('/history?q=both%20partner')
+  await page.getByRole('link', { name: 'both partner' }).click()
+  await page.getByRole('link', { name: 'Enforce TLS to partners' }).first().click()
+  await page.getByRole('heading', { level: 1, name: 'Rule: Enforce TLS to partners' }).waitFor()
+  // enforced partner, enforced waits, both partner
+  const matched = page.getByRole('region', { name: 'Matched in the last 7 days' })
+  await matched.getByText('3 messages', { exact: true }).waitFor()
+  expect(await matched.getByRole('link').allInnerTexts()).toEqual(['both partner', 'enforced waits', 'enforced partner'])
+  await page.goto('/rules/named?name=never%20was')
+  await page.getByRole('heading', { level: 1, name: 'There is no such rule' }).waitFor()
+  await page.goto('/tls')
+  await page.getByRole('row').filter({ hasText: 'partner.example' }).getByRole('link', { name: 'delivered' }).click()
+  await page.getByRole('row').filter({ hasText: 'both partner' }).waitFor()
+  expect(new globalThis.URL(page.url()).search).toBe('?domain=partner.example')
+  expect(await page.getByRole('main').getByText('ella@open.example').count()).toBe(0)
+})
+
 /** The middle of what is on the screen, in the window. */
 async function middle(of: Locator): Promise<{ x: number; y: number }> {
   const box = (await of.boundingBox())!

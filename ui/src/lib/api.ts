@@ -4,6 +4,7 @@
 // nothing that was typed is lost.
 
 import type { Problem } from '../api/types'
+import { saveBlob } from './save'
 
 /** A refusal of the gateway, or its silence (`status` 0). */
 export class ProblemError extends Error {
@@ -185,10 +186,5 @@ export const api = {
 /** Fetches a file and hands it to the browser to keep. */
 export async function download(path: string, fallback: string, options: CallOptions = {}): Promise<void> {
   const answer = await call<Blob>('GET', path, { accept: '*/*', ...options })
-  const url = URL.createObjectURL(answer.data)
-  const link = document.createElement('a')
-  link.href = url
-  link.download = answer.filename ?? fallback
-  link.click()
-  setTimeout(() => URL.revokeObjectURL(url), 10_000)
+  saveBlob(answer.filename ?? fallback, answer.data)
 }

@@ -9,6 +9,7 @@ const history: Record<keyof typeof en, Message> = {
   ruleFilter: 'Regel',
   senderFilter: 'Absender',
   recipientFilter: 'Empfänger',
+  domainFilter: 'Domain des Empfängers',
   more: 'Weitere Filter',
   since: 'Empfangen ab',
   until: 'bis, eingeschlossen',

@@ -175,6 +175,11 @@ const rules: Record<keyof typeof en, Message> = {
   newDataDo: 'Liste hinzufügen',
   nameTaken: 'Diesen Namen gibt es schon.',
   nameMissing: 'Geben Sie einen Namen an.',
+  matches: { one: 'Traf am letzten Tag zu', other: 'Traf in den letzten {n} Tagen zu' },
+  matchesHint: 'Nach der veröffentlichten Regel, auch wo sie eine Schattenregel war. Was Sie hier ändern, lässt sich als Schatten oder im Simulator ausprobieren.',
+  matchesCount: { one: '{n} Nachricht', other: '{n} Nachrichten' },
+  matchesMore: { one: '{n} Nachricht und weitere', other: '{n} Nachrichten und weitere' },
+  matchesAll: 'Alle im Verlauf',
   lint: 'Hinweise zu dieser Regel',
 
   did_add: 'neue Regel {name}',

@@ -7,6 +7,7 @@ const history = {
   ruleFilter: 'Rule',
   senderFilter: 'Sender',
   recipientFilter: 'Recipient',
+  domainFilter: 'Recipient’s domain',
   more: 'More filters',
   since: 'Received from',
   until: 'until, included',

@@ -175,6 +175,11 @@ const rules = {
   nameTaken: 'There is one of that name already.',
   nameMissing: 'Give a name.',
   lint: 'Findings about this rule',
+  matches: { one: 'Matched in the last day', other: 'Matched in the last {n} days' },
+  matchesHint: 'By the rule as it is published, also where it was a shadow rule. What you edit here can be tried with Shadow or in the simulator.',
+  matchesCount: { one: '{n} message', other: '{n} messages' },
+  matchesMore: { one: '{n} message, and more', other: '{n} messages, and more' },
+  matchesAll: 'All of them in the history',
 
   // steps for undo
   did_add: 'new rule {name}',

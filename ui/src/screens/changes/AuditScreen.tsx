@@ -11,9 +11,9 @@ import { Time } from '../../lib/format'
 import { t, wordOf } from '../../lib/i18n'
 import { useAction, usePaged } from '../../lib/query'
 import { useSearch } from '../../lib/router'
+import { saveText } from '../../lib/save'
 import { Inert } from '../mail/Inert'
 import { Reason } from './ChangesScreen'
-import { save } from './RevisionScreen'
 
 export default function AuditScreen(_: ScreenProps) {
   const may = useCan('read_audit')
@@ -168,7 +168,7 @@ function Export({ query }: { query: Record<string, QueryValue> }) {
       setCount(entries.length)
       cursor = page.next
     } while (cursor !== null)
-    save('audit-log.json', `${JSON.stringify(entries, null, 2)}\n`, 'application/json')
+    saveText('audit-log.json', 'application/json', `${JSON.stringify(entries, null, 2)}\n`)
   })
   return (
     <>

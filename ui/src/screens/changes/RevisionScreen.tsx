@@ -8,6 +8,7 @@ import { Button, Card, Chip, EmptyState, Facts, Loaded, Page } from '../../desig
 import { Time } from '../../lib/format'
 import { t } from '../../lib/i18n'
 import { useQuery } from '../../lib/query'
+import { saveText } from '../../lib/save'
 import { Reason } from './ChangesScreen'
 import { DifferenceView } from './DifferenceView'
 import { revisionNumber } from './revisions'
@@ -75,7 +76,7 @@ function RevisionView({ n, back }: { n: number; back: { to: string; label: strin
             <Card
               title={t('changes.whole')}
               actions={
-                <Button small icon="download" onClick={() => save(`policy-${n}.toml`, revision.toml, 'application/toml')}>
+                <Button small icon="download" onClick={() => saveText(`policy-${n}.toml`, 'application/toml', revision.toml)}>
                   {t('changes.download')}
                 </Button>
               }
@@ -90,14 +91,4 @@ function RevisionView({ n, back }: { n: number; back: { to: string; label: strin
       <Rollback revision={asked} current={current ?? 0} onClose={() => setAsked(null)} />
     </Page>
   )
-}
-
-/** Hands a text to the browser as a file. */
-export function save(name: string, text: string, type: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type }))
-  const link = document.createElement('a')
-  link.href = url
-  link.download = name
-  link.click()
-  setTimeout(() => URL.revokeObjectURL(url), 10_000)
 }

@@ -11,6 +11,7 @@ import { draftStore, useDraft } from '../../draft/state'
 import { DATA_KINDS, type DataKind, type PolicyDocument, type RuleData } from '../../draft/types'
 import { t } from '../../lib/i18n'
 import { navigate } from '../../lib/router'
+import { saveText } from '../../lib/save'
 import { UsedBy } from './DataScreen'
 import { PreviewSummary, usePreview } from './preview'
 import './data.css'
@@ -161,7 +162,7 @@ function Editor({ set, isNew, document, back }: { set: RuleData; isNew: boolean;
         </section>
         <div className="row">
           {mayEdit && <ImportButton set={set} text={text} />}
-          <Button icon="download" onClick={() => save(`${set.name || 'rule-data'}.txt`, exportText(text))}>
+          <Button icon="download" onClick={() => saveText(`${set.name.replace(/[^\p{L}\p{N} ._-]/gu, '_') || 'rule-data'}.txt`, 'text/plain', exportText(text))}>
             {t('data.export')}
           </Button>
         </div>
@@ -172,16 +173,6 @@ function Editor({ set, isNew, document, back }: { set: RuleData; isNew: boolean;
       {asked === 'delete' && <DeleteList set={set} document={document} onClose={() => setAsked(null)} />}
     </Page>
   )
-}
-
-/** Hands a text to the browser as a file. */
-function save(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: 'text/plain;charset=utf-8' }))
-  const link = document.createElement('a')
-  link.href = url
-  link.download = name.replace(/[^\p{L}\p{N} ._-]/gu, '_')
-  link.click()
-  setTimeout(() => URL.revokeObjectURL(url), 10_000)
 }
 
 const LARGEST = 20 * 1024 * 1024

@@ -1,10 +1,11 @@
 // One message: what became of it in a sentence first, then how it came, what the rules said, every attempt with its
 // evidence, and what people did.
 
+import { Fragment } from 'react'
 import { useCan } from '../../app/session'
 import { ButtonLink, Card, Chip, EmptyState, Facts, Loaded, Page, Skeleton, ErrorState } from '../../design'
 import { bytes, Time } from '../../lib/format'
-import { t } from '../../lib/i18n'
+import { T, t } from '../../lib/i18n'
 import { useQuery } from '../../lib/query'
 import { Link } from '../../lib/router'
 import type { ScreenProps } from '../../app/routes'
@@ -15,6 +16,7 @@ import { spelled } from '../mail/unseen'
 import '../mail/mail.css'
 import type { Story } from '../../api/types'
 import { verdictWord } from '../mail/words'
+import { RuleLink } from '../rules/RuleLink'
 import { AttemptCard } from './AttemptCard'
 import { endings } from './endings'
 
@@ -126,7 +128,7 @@ function Verdicts({ story }: { story: Story }) {
             <span className="row">
               <Chip tone="accent">{verdictWord(verdict.verdict)}</Chip>
               {verdict.direction !== null && <Chip icon={verdict.direction}>{t(`history.${verdict.direction}`)}</Chip>}
-              <span>{verdict.rule === null ? t('history.verdictByNone') : <Inert text={t('history.verdictBy', { rule: verdict.rule })} />}</span>
+              <span>{verdict.rule === null ? t('history.verdictByNone') : <T id="history.verdictBy" values={{ rule: <RuleLink name={verdict.rule} /> }} />}</span>
             </span>
             <span>
               {t('history.recipients')}: <Inert text={verdict.recipients.join(', ')} />
@@ -136,7 +138,13 @@ function Verdicts({ story }: { story: Story }) {
                 t('history.matchedNone')
               ) : (
                 <>
-                  {t('history.matched')}: <Inert text={verdict.matched.map((one) => (one.shadow ? t('history.shadow', { rule: one.rule }) : one.rule)).join(', ')} />
+                  {t('history.matched')}:{' '}
+                  {verdict.matched.map((one, place) => (
+                    <Fragment key={place}>
+                      {place > 0 && ', '}
+                      {one.shadow ? <T id="history.shadow" values={{ rule: <RuleLink name={one.rule} /> }} /> : <RuleLink name={one.rule} />}
+                    </Fragment>
+                  ))}
                 </>
               )}
             </span>

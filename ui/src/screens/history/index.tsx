@@ -16,7 +16,7 @@ import { VirtualTable } from '../mail/VirtualTable'
 import { stateWord, tlsWords } from '../mail/words'
 
 const states = ['waiting', 'sending', 'held', 'delivered', 'bounced', 'quarantined', 'rejected', 'deleted'] as const
-const fields = ['q', 'state', 'rule', 'sender', 'recipient', 'since', 'until'] as const
+const fields = ['q', 'state', 'domain', 'rule', 'sender', 'recipient', 'since', 'until'] as const
 const widths = 'minmax(0, 2.4fr) minmax(0, 1.6fr) minmax(0, 1.4fr) minmax(0, 9rem)'
 
 export default function History() {
@@ -26,6 +26,7 @@ export default function History() {
   const query = {
     q: of('q'),
     state: of('state'),
+    domain: of('domain'),
     rule: of('rule'),
     sender: of('sender'),
     recipient: of('recipient'),
@@ -64,7 +65,7 @@ export default function History() {
 }
 
 function Filters({ of, set, narrowed }: { of: (name: (typeof fields)[number]) => string; set: (change: Record<string, string | null>) => void; narrowed: boolean }) {
-  const [more, setMore] = useState(['rule', 'sender', 'recipient', 'since', 'until'].some((name) => of(name as (typeof fields)[number]) !== ''))
+  const [more, setMore] = useState(['domain', 'rule', 'sender', 'recipient', 'since', 'until'].some((name) => of(name as (typeof fields)[number]) !== ''))
   return (
     <section className="stack" role="search" aria-label={t('common.search')}>
       <div className="toolbar">
@@ -83,7 +84,7 @@ function Filters({ of, set, narrowed }: { of: (name: (typeof fields)[number]) =>
       </div>
       {more && (
         <div className="toolbar">
-          {(['sender', 'recipient', 'rule'] as const).map((name) => (
+          {(['sender', 'recipient', 'domain', 'rule'] as const).map((name) => (
             <Late key={name} value={of(name)} onValue={(value) => set({ [name]: value })}>
               {(value, onValue) => <TextField label={t(`history.${name}Filter`)} value={value} onValue={onValue} />}
             </Late>

@@ -10,6 +10,7 @@ import { t } from '../../lib/i18n'
 import { useQuery } from '../../lib/query'
 import { Link, navigate } from '../../lib/router'
 import { Inert, Sender } from '../mail/Inert'
+import { RuleLink } from '../rules/RuleLink'
 import '../mail/mail.css'
 import type { MailPreview, QuarantineEntry } from '../../api/types'
 import { spelled } from '../mail/unseen'
@@ -49,7 +50,7 @@ export default function Entry({ params }: ScreenProps) {
       <Card>
         <Facts
           rows={[
-            [t('mail.rule'), <Inert key="r" text={entry.rule} />],
+            [t('mail.rule'), <RuleLink key="r" name={entry.rule} />],
             [t('quarantine.keptFor'), entry.company ? t('quarantine.company') : t('quarantine.recipientOnly')],
             [t('mail.sender'), <Sender key="s" text={entry.sender} />],
             [t('mail.recipient'), <Inert key="t" text={entry.recipient} />],

@@ -8,6 +8,7 @@ import { t } from '../../lib/i18n'
 import { usePaged } from '../../lib/query'
 import { Link } from '../../lib/router'
 import { Inert, Sender, Subject } from '../mail/Inert'
+import { RuleLink } from '../rules/RuleLink'
 import '../mail/mail.css'
 import { useWholeSearch } from '../mail/useWholeSearch'
 import type { QuarantineEntry } from '../../api/types'
@@ -115,7 +116,7 @@ function columns(choosing: Choosing | null): Column<QuarantineEntry>[] {
       head: t('mail.rule'),
       cell: (entry) => (
         <div className="stack stack-sm">
-          <Inert text={entry.rule} />
+          <RuleLink name={entry.rule} />
           {entry.company && (
             <span>
               <Chip>Quarantine - Company</Chip>

@@ -1,7 +1,7 @@
 // One rule: its Conditions, Actions and Final Action, in the words of the administrator's guide. What is entered
 // goes into the draft at once, so that leaving the screen loses nothing.
 
-import { useEffect, useMemo, useRef, useState } from 'react'
+import { useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
 import type { Finding, Problem } from '../../api/types'
 import { ReadOnlyNote, useCan } from '../../app/session'
 import type { ScreenProps } from '../../app/routes'
@@ -15,6 +15,7 @@ import { navigate } from '../../lib/router'
 import { ActionList } from './ActionList'
 import { ConditionList } from './ConditionList'
 import { DeleteDialog } from './dialogs'
+import { Matches } from './Matches'
 import { copyInDraft, switchInDraft } from './steps'
 import { word } from './words'
 import './rules.css'
@@ -22,7 +23,7 @@ import './rules.css'
 const BACK = { to: '/rules', label: '' }
 
 export default function RuleScreen({ params }: ScreenProps) {
-  const { draft, error, reload } = useDraft()
+  const { draft, rules, error, reload } = useDraft()
   const [blank] = useState(() => blankRule())
   const wanted = params.id ?? blank.key
   const document = draft?.document ?? null
@@ -38,13 +39,20 @@ export default function RuleScreen({ params }: ScreenProps) {
     )
   }
   if (rule === null) {
-    return (
-      <Page title={t('rules.notFound')} back={back} narrow>
-        <EmptyState icon="search" title={t('rules.notFoundText')} actions={<ButtonLink to="/rules">{t('rules.toList')}</ButtonLink>} />
-      </Page>
-    )
+    return <NoRule />
   }
-  return isSystem(rule) ? <SystemRuleView rule={rule} back={back} /> : <Editor rule={rule} blank={params.id === undefined ? blank : null} document={document} back={back} />
+  const known = [...rules.values()].find((facts) => facts.id === rule.key)
+  const matches = known === undefined ? null : <Matches key={known.name} facts={known} />
+  return isSystem(rule) ? <SystemRuleView rule={rule} back={back} matches={matches} /> : <Editor rule={rule} blank={params.id === undefined ? blank : null} document={document} back={back} matches={matches} />
+}
+
+/** The screen where a rule is not, or no longer. */
+export function NoRule() {
+  return (
+    <Page title={t('rules.notFound')} back={{ to: '/rules', label: t('rules.toList') }} narrow>
+      <EmptyState icon="search" title={t('rules.notFoundText')} actions={<ButtonLink to="/rules">{t('rules.toList')}</ButtonLink>} />
+    </Page>
+  )
 }
 
 /** A rule that was new gets its id when it is published: the address follows. */
@@ -58,7 +66,7 @@ function useFollow(document: PolicyDocument | null, key: string, name: string | 
   }, [document, key])
 }
 
-function SystemRuleView({ rule, back }: { rule: SystemRule; back: { to: string; label: string } }) {
+function SystemRuleView({ rule, back, matches }: { rule: SystemRule; back: { to: string; label: string }; matches: ReactNode }) {
   const mayEdit = useCan('edit_policy')
   return (
     <Page title={t('rules.editTitle', { name: ruleName(rule) })} back={back} narrow>
@@ -70,6 +78,7 @@ function SystemRuleView({ rule, back }: { rule: SystemRule; back: { to: string; 
           <Switch label={t('rules.active')} checked={rule.active} disabled={!mayEdit} onChecked={(on) => switchInDraft(rule, 'active', on)} />
         </div>
       </Card>
+      {matches}
     </Page>
   )
 }
@@ -104,7 +113,7 @@ function useEditing(rule: CustomRule, blank: CustomRule | null, document: Policy
   return { rule, document, mayEdit, problems, change }
 }
 
-function Editor({ rule, blank, document, back }: { rule: CustomRule; blank: CustomRule | null; document: PolicyDocument; back: { to: string; label: string } }) {
+function Editor({ rule, blank, document, back, matches }: { rule: CustomRule; blank: CustomRule | null; document: PolicyDocument; back: { to: string; label: string }; matches: ReactNode }) {
   const { checked } = useCheck(document)
   const editing = useEditing(rule, blank, document, checked)
   const { mayEdit } = editing
@@ -150,6 +159,7 @@ function Editor({ rule, blank, document, back }: { rule: CustomRule; blank: Cust
           <FinalActionField {...editing} />
         </Card>
       </fieldset>
+      {matches}
       <DeleteDialog rule={deleting ? rule : null} onClose={() => setDeleting(false)} onDeleted={() => navigate('/rules')} />
     </Page>
   )

@@ -8,6 +8,7 @@ import { Card, Checkbox, Chip, Facts, Icon, Banner, Table, type ChipTone } from 
 import { t, wordOf, type Key } from '../../lib/i18n'
 import { LevelChip } from '../mail/chips'
 import { Inert } from '../mail/Inert'
+import { RuleLink } from '../rules/RuleLink'
 import { actionText, word } from '../rules/words'
 import { endingStep, shown } from './trace'
 import './simulator.css'
@@ -115,7 +116,7 @@ function StepView({ step, ends, final }: { step: StepTrace; ends: boolean; final
     <li className="trace-step" data-matched={step.matched}>
       <div className="row row-between">
         <span className="strong break">
-          <Inert text={step.rule} />
+          <RuleLink name={step.rule} />
         </span>
         <span className="row">
           {ends && <Chip tone={finalTone(final)}>{`${t('simulator.endsWalk')}: ${word('final', final)}`}</Chip>}

@@ -100,7 +100,7 @@ function Deliveries({ row }: { row: TlsDomain }) {
   if (delivered + bounced === 0) return <span className="muted">{t('tls.noDeliveries')}</span>
   return (
     <div className="stack stack-sm">
-      <span>{t('tls.delivered', { n: delivered })}</span>
+      <span>{row.domain.startsWith('.') ? t('tls.delivered', { n: delivered }) : <Link to={`/history?domain=${encodeURIComponent(row.domain)}`}>{t('tls.delivered', { n: delivered })}</Link>}</span>
       <span className="small muted">
         {t('tls.encryptedOf', { n: encrypted })} · {t('tls.verifiedOf', { n: verified })}
       </span>
