@@ -229,6 +229,11 @@ test('from a message to the rule that decided, and from the rule to what it matc
   await page.getByRole('row').filter({ hasText: 'both partner' }).waitFor()
   expect(new globalThis.URL(page.url()).search).toBe('?domain=partner.example')
   expect(await page.getByRole('main').getByText('ella@open.example').count()).toBe(0)
+  // what had nothing but verified TLS and is not enforced is suggested; clear text and a broken handshake are not
+  await page.goto('/tls/enforce')
+  await page.getByRole('button', { name: 'Suggest domains' }).click()
+  await page.getByText('1 domain had nothing but verified TLS').waitFor()
+  expect(await page.getByLabel('Domains, one a line').inputValue()).toBe('open.example\n')
 })
 
 /** The middle of what is on the screen, in the window. */

@@ -16,9 +16,9 @@ export function append<T>(pages: Pages<T>, cursor: string | null, page: PageOf<T
   return { items: [...pages.items, ...page.items], next: page.next, total: page.total ?? pages.total }
 }
 
-/** How many to ask for at once: the API takes 1 to 1000. */
+/** How many to ask for at once; the API takes 1 to 1000. */
 export const pageSize = 100
-const largest = 1000
+export const largest = 1000
 
 /**
  * Reads a list anew, as long as it was: pages are read until `wanted` entries are there or the list ends.

@@ -3,12 +3,14 @@
 import { useCallback, useEffect, useState } from 'react'
 import type { PageOf } from '../../api/types'
 import { api, ProblemError } from '../../lib/api'
+import { largest } from '../../lib/paging'
 
-async function whole<T>(path: string, signal: AbortSignal): Promise<T[]> {
+/** Reads a list to its end. */
+export async function readWhole<T>(path: string, signal: AbortSignal): Promise<T[]> {
   const items: T[] = []
   let cursor: string | null = null
   do {
-    const page: PageOf<T> = await api.get<PageOf<T>>(path, { query: { cursor }, signal })
+    const page: PageOf<T> = await api.get<PageOf<T>>(path, { query: { cursor, limit: largest }, signal })
     items.push(...page.items)
     cursor = page.next
   } while (cursor !== null)
@@ -22,7 +24,7 @@ export function useWhole<T>(path: string | null): { data: T[] | undefined; error
   useEffect(() => {
     if (path === null) return undefined
     const stop = new AbortController()
-    whole<T>(path, stop.signal).then(
+    readWhole<T>(path, stop.signal).then(
       (data) => setState({ data, error: null }),
       (error: unknown) => {
         if (!stop.signal.aborted) setState((old) => ({ ...old, error: error instanceof ProblemError ? error : new ProblemError(0, { title: String(error) }) }))

@@ -19,6 +19,7 @@ import { ListChoice } from './ListChoice'
 import { PasteBox, usePaste } from './PasteBox'
 import { ReadinessTable } from './ReadinessTable'
 import { included, type Row } from './readiness'
+import { Suggest } from './Suggest'
 import { useProbes } from './useProbes'
 
 export type Wish = 'Require' | 'Verify'
@@ -74,6 +75,7 @@ export function ListJourney({ title, lead, listName, checks, apply }: Props) {
       {error !== null && <Banner tone="bad">{error.message}</Banner>}
       <Card title={t('tls.stepDomains')}>
         <PasteBox pasted={pasted} label={t('tls.paste')} />
+        {checks && <Suggest pasted={pasted} />}
         <ListChoice list={list} setList={setList} lists={draft?.document.rule_data.filter((set) => set.kind === 'domains').map((set) => set.name) ?? []} fresh={listName} />
       </Card>
       <Card title={t('tls.stepCheck')}>

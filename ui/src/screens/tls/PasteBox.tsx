@@ -52,8 +52,8 @@ export function PasteBox({ pasted, label, rows = 10 }: { pasted: Pasted; label: 
     ...preview.warnings.map((warning) => ({ ...warning, warning: true })),
   ]
   const other = renamed(entries)
-  const duplicates = preview.duplicates.length + (preview.more?.duplicates ?? 0)
-  const errors = preview.errors.length + (preview.more?.errors ?? 0)
+  const duplicates = preview.duplicates.length + preview.more.duplicates
+  const errors = preview.errors.length + preview.more.errors
   return (
     <div className="stack stack-sm">
       <LinesField label={label} hint={t('tls.pasteHint')} value={text} onValue={setText} problems={problems} rows={rows} placeholder={'partner.example\n.hospital.example'} />
