@@ -236,6 +236,26 @@ test('from a message to the rule that decided, and from the rule to what it matc
   expect(await page.getByLabel('Domains, one a line').inputValue()).toBe('open.example\n')
 })
 
+test('a column is left out, stays so, and comes back', async () => {
+  await page.goto('/history')
+  const heads = () => page.getByRole('table', { name: 'Messages' }).getByRole('columnheader').allInnerTexts()
+  const choose = async () => {
+    await page.getByRole('button', { name: 'Columns of Messages' }).click()
+    await page.getByRole('menuitemcheckbox', { name: 'Sender' }).click()
+    await page.keyboard.press('Escape')
+  }
+  await page.getByRole('row').first().waitFor()
+  const all = await heads()
+  expect(all).toContain('Sender')
+  await choose()
+  expect(await heads()).toEqual(all.filter((head) => head !== 'Sender'))
+  await page.reload()
+  await page.getByRole('row').first().waitFor()
+  expect(await heads()).not.toContain('Sender')
+  await choose()
+  expect(await heads()).toEqual(all)
+})
+
 /** The middle of what is on the screen, in the window. */
 async function middle(of: Locator): Promise<{ x: number; y: number }> {
   const box = (await of.boundingBox())!

@@ -5,7 +5,7 @@ import { navigate } from '../lib/router'
 import { Icon, type IconName } from './Icon'
 
 export type MenuEntry =
-  | { label: string; icon?: IconName; danger?: boolean; onSelect: () => void; why?: string | null; checked?: boolean }
+  | { label: string; icon?: IconName; danger?: boolean; onSelect: () => void; why?: string | null; checked?: boolean; /** Several entries can be checked: the menu stays open. */ several?: boolean }
   | { label: string; icon?: IconName; to: string }
   | { heading: string }
   | 'separator'
@@ -129,7 +129,7 @@ function Entry({ entry, close }: { entry: MenuEntry; close: () => void }) {
   return (
     <button
       type="button"
-      role={choice ? 'menuitemradio' : 'menuitem'}
+      role={choice ? (entry.several === true ? 'menuitemcheckbox' : 'menuitemradio') : 'menuitem'}
       aria-checked={entry.checked}
       tabIndex={-1}
       className={`menu-item ${entry.danger === true ? 'menu-item-danger' : ''}`}
@@ -137,7 +137,7 @@ function Entry({ entry, close }: { entry: MenuEntry; close: () => void }) {
       title={entry.why ?? undefined}
       onClick={() => {
         if (refused) return
-        close()
+        if (entry.several !== true) close()
         entry.onSelect()
       }}
     >

@@ -18,6 +18,8 @@ export interface Column<R> {
   hideHead?: boolean
   /** As narrow as its content. */
   fit?: boolean
+  /** In a `VirtualTable`, its width as `grid-template-columns` has it; left out: a share as large as others. */
+  width?: string
 }
 
 export interface TableProps<R> {

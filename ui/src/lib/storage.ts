@@ -1,4 +1,4 @@
-// What the browser keeps for a reader: language and theme. A browser that refuses to keep anything is no error.
+// What the browser keeps for a reader: language, theme and the columns of tables. A browser that refuses to keep anything is no error.
 
 const prefix = 'gatepost.'
 

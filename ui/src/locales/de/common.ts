@@ -31,6 +31,8 @@ const common: Record<keyof typeof en, Message> = {
   actions: 'Aktionen',
   actionsFor: 'Aktionen für {name}',
   asTable: 'Als Tabelle',
+  columns: 'Spalten',
+  columnsOf: 'Spalten von {table}',
   time: 'Zeit',
   name: 'Name',
   details: 'Einzelheiten',

@@ -29,6 +29,8 @@ const common = {
   actions: 'Actions',
   actionsFor: 'Actions for {name}',
   asTable: 'As a table',
+  columns: 'Columns',
+  columnsOf: 'Columns of {table}',
   time: 'Time',
   name: 'Name',
   details: 'Details',

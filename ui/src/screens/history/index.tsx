@@ -17,7 +17,6 @@ import { stateWord, tlsWords } from '../mail/words'
 
 const states = ['waiting', 'sending', 'held', 'delivered', 'bounced', 'quarantined', 'rejected', 'deleted'] as const
 const fields = ['q', 'state', 'domain', 'rule', 'sender', 'recipient', 'since', 'until'] as const
-const widths = 'minmax(0, 2.4fr) minmax(0, 1.6fr) minmax(0, 1.4fr) minmax(0, 9rem)'
 
 export default function History() {
   const [search, setSearch] = useSearch()
@@ -50,7 +49,7 @@ export default function History() {
             <Skeleton />
           </div>
         ) : list.items.length > 0 ? (
-          <VirtualTable caption={t('history.list')} columns={columns()} rows={list.items} rowKey={(item) => item.id} widths={widths} total={list.total} />
+          <VirtualTable name="history" caption={t('history.list')} columns={columns()} rows={list.items} rowKey={(item) => item.id} total={list.total} />
         ) : (
           list.error === null && (
             <EmptyState icon="mail" title={narrowed ? t('history.emptySearch') : t('history.empty')}>
@@ -111,19 +110,20 @@ function Late({ value, onValue, className, children }: { value: string; onValue:
 
 function columns(): Column<HistoryItem>[] {
   return [
-    { key: 'reason', head: t('history.reason'), cell: (item) => <Reason item={item} /> },
+    { key: 'reason', head: t('history.reason'), width: 'minmax(0, 2.4fr)', cell: (item) => <Reason item={item} /> },
     {
       key: 'subject',
       head: t('history.message'),
       names: true,
+      width: 'minmax(0, 1.6fr)',
       cell: (item) => (
         <Link to={`/history/${item.id}`}>
           <Subject text={item.subject} />
         </Link>
       ),
     },
-    { key: 'sender', head: t('mail.sender'), cell: (item) => <Sender text={item.sender} /> },
-    { key: 'received', head: t('history.received'), cell: (item) => <Time at={item.received_at} /> },
+    { key: 'sender', head: t('mail.sender'), width: 'minmax(0, 1.4fr)', cell: (item) => <Sender text={item.sender} /> },
+    { key: 'received', head: t('history.received'), width: 'minmax(0, 9rem)', cell: (item) => <Time at={item.received_at} /> },
   ]
 }
 

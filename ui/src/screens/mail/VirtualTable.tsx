@@ -3,22 +3,26 @@
 
 import { useWindowVirtualizer } from '@tanstack/react-virtual'
 import { useLayoutEffect, useRef, useState, type ReactNode } from 'react'
-import type { Column } from '../../design'
+import { Menu, type Column } from '../../design'
+import { t } from '../../lib/i18n'
+import { useColumns } from './useColumns'
 
 export interface VirtualTableProps<R> {
+  /** Under which the browser keeps which columns are shown. */
+  name: string
   /** What the table holds; read out, not shown. */
   caption: string
   columns: readonly Column<R>[]
   rows: readonly R[]
   rowKey: (row: R) => string
-  /** Widths of the columns, as `grid-template-columns` has them. */
-  widths: string
   /** How many rows there are in all; null where that is not known. */
   total: number | null
   selected?: (row: R) => boolean
 }
 
-export function VirtualTable<R>({ caption, columns, rows, rowKey, widths, total, selected }: VirtualTableProps<R>) {
+export function VirtualTable<R>({ name, caption, columns: all, rows, rowKey, total, selected }: VirtualTableProps<R>) {
+  const { shown: columns, entries } = useColumns(name, all)
+  const widths = columns.map((column) => column.width ?? 'minmax(0, 1fr)').join(' ')
   const body = useRef<HTMLDivElement>(null)
   const [margin, setMargin] = useState(0)
   useLayoutEffect(() => {
@@ -36,6 +40,11 @@ export function VirtualTable<R>({ caption, columns, rows, rowKey, widths, total,
   })
   return (
     <div className="table-wrap vtable-wrap">
+      <div className="vtable-tools">
+        <Menu label={t('common.columnsOf', { table: caption })} entries={entries}>
+          {t('common.columns')}
+        </Menu>
+      </div>
       <div role="table" className="vtable" aria-label={caption} aria-rowcount={total === null ? -1 : total + 1} aria-colcount={columns.length} style={{ '--widths': widths } as React.CSSProperties}>
         <div role="rowgroup" className="vtable-head">
           <div role="row" className="vtable-row" aria-rowindex={1}>

@@ -64,7 +64,7 @@ export default function Quarantine() {
                 <Checkbox label={t('quarantine.selectShown')} checked={list.items.every((entry) => chosen.has(entry.id))} onChecked={(on) => select(list.items, on)} />
               </div>
             )}
-            <VirtualTable caption={t('quarantine.list')} columns={columns(operate ? { chosen, select } : null)} rows={list.items} rowKey={(entry) => entry.id} widths={`${operate ? '1.5rem ' : ''}minmax(0, 2fr) minmax(0, 1.6fr) minmax(0, 1.3fr) minmax(0, 9rem)`} total={list.total} selected={(entry) => chosen.has(entry.id)} />
+            <VirtualTable name="quarantine" caption={t('quarantine.list')} columns={columns(operate ? { chosen, select } : null)} rows={list.items} rowKey={(entry) => entry.id} total={list.total} selected={(entry) => chosen.has(entry.id)} />
           </>
         ) : (
           list.error === null && (
@@ -92,6 +92,7 @@ function columns(choosing: Choosing | null): Column<QuarantineEntry>[] {
     {
       key: 'subject',
       head: t('mail.subject'),
+      width: 'minmax(0, 2fr)',
       names: true,
       cell: (entry) => (
         <Link to={`/quarantine/${entry.id}`}>
@@ -102,6 +103,7 @@ function columns(choosing: Choosing | null): Column<QuarantineEntry>[] {
     {
       key: 'people',
       head: t('mail.recipient'),
+      width: 'minmax(0, 1.6fr)',
       cell: (entry) => (
         <>
           <Inert text={entry.recipient} />
@@ -114,6 +116,7 @@ function columns(choosing: Choosing | null): Column<QuarantineEntry>[] {
     {
       key: 'rule',
       head: t('mail.rule'),
+      width: 'minmax(0, 1.3fr)',
       cell: (entry) => (
         <div className="stack stack-sm">
           <RuleLink name={entry.rule} />
@@ -128,6 +131,7 @@ function columns(choosing: Choosing | null): Column<QuarantineEntry>[] {
     {
       key: 'since',
       head: t('quarantine.since'),
+      width: 'minmax(0, 9rem)',
       cell: (entry) => (
         <>
           <Time at={entry.since} />
@@ -142,6 +146,7 @@ function columns(choosing: Choosing | null): Column<QuarantineEntry>[] {
     found.unshift({
       key: 'select',
       head: t('common.selectAll'),
+      width: '1.5rem',
       hideHead: true,
       cell: (entry) => <Checkbox hideLabel label={t('quarantine.select', { subject: titleOf(entry) })} checked={choosing.chosen.has(entry.id)} onChecked={(on) => choosing.select([entry], on)} />,
     })

@@ -25,6 +25,7 @@ export function WaitingList({ list, chosen, onSelect, onOpen, onAct }: Props) {
     {
       key: 'why',
       head: t('queue.why'),
+      width: 'minmax(0, 2.4fr)',
       cell: (entry) => (
         <div className="stack stack-sm">
           <span className="cause">
@@ -40,6 +41,7 @@ export function WaitingList({ list, chosen, onSelect, onOpen, onAct }: Props) {
     {
       key: 'recipient',
       head: t('mail.recipient'),
+      width: 'minmax(0, 1.6fr)',
       names: true,
       cell: (entry) => (
         <div className="stack stack-sm">
@@ -57,6 +59,7 @@ export function WaitingList({ list, chosen, onSelect, onOpen, onAct }: Props) {
     {
       key: 'next',
       head: t('queue.next'),
+      width: 'minmax(0, 9rem)',
       cell: (entry) => (
         <div>
           {entry.state === 'held' ? '–' : <Time at={entry.next_attempt} ago />}
@@ -64,12 +67,13 @@ export function WaitingList({ list, chosen, onSelect, onOpen, onAct }: Props) {
         </div>
       ),
     },
-    { key: 'expires', head: t('queue.expires'), cell: (entry) => (entry.expires === null ? '–' : <Time at={entry.expires} ago />) },
+    { key: 'expires', head: t('queue.expires'), width: 'minmax(0, 8rem)', cell: (entry) => (entry.expires === null ? '–' : <Time at={entry.expires} ago />) },
   ]
   if (onSelect !== null) {
     columns.unshift({
       key: 'select',
       head: t('common.selectAll'),
+      width: '1.5rem',
       hideHead: true,
       cell: (entry) => <Checkbox hideLabel label={t('queue.select', { recipient: spelled(entry.recipient) })} checked={chosen.has(entry.id)} onChecked={(on) => onSelect([entry], on)} />,
     })
@@ -78,11 +82,11 @@ export function WaitingList({ list, chosen, onSelect, onOpen, onAct }: Props) {
     columns.push({
       key: 'actions',
       head: t('common.actions'),
+      width: '2rem',
       hideHead: true,
       cell: (entry) => <Menu label={t('common.actionsFor', { name: spelled(entry.recipient) })} entries={entryMenu(entry, onAct)} />,
     })
   }
-  const widths = [onSelect === null ? '' : '1.5rem', 'minmax(0, 2.4fr)', 'minmax(0, 1.6fr)', 'minmax(0, 9rem)', 'minmax(0, 8rem)', onAct === null ? '' : '2rem']
   return (
     <>
       {onSelect !== null && (
@@ -90,7 +94,7 @@ export function WaitingList({ list, chosen, onSelect, onOpen, onAct }: Props) {
           <Checkbox label={t('queue.selectShown')} checked={list.items.every((entry) => chosen.has(entry.id))} onChecked={(on) => onSelect(list.items, on)} />
         </div>
       )}
-      <VirtualTable caption={t('queue.list')} columns={columns} rows={list.items} rowKey={(entry) => entry.id} widths={widths.filter(Boolean).join(' ')} total={list.total} selected={(entry) => chosen.has(entry.id)} />
+      <VirtualTable name="queue" caption={t('queue.list')} columns={columns} rows={list.items} rowKey={(entry) => entry.id} total={list.total} selected={(entry) => chosen.has(entry.id)} />
     </>
   )
 }

@@ -75,7 +75,7 @@ function Report({ data, period }: { data: TlsReport; period: Period }) {
         {open && <Table scroll caption={t('reports.asTable')} columns={dayColumns()} rows={[...days].reverse()} rowKey={(one) => one.day} />}
       </Card>
       <Card title={t('reports.domains')} flush actions={<CsvButton label={t('reports.csvDomains')} name={`tls-domains-${period.from}-${period.to}.csv`} text={() => domainsCsv(data.domains)} />}>
-        <VirtualTable caption={t('reports.domains')} columns={domainColumns()} rows={data.domains} rowKey={(row) => row.domain} total={data.domains.length} widths="minmax(0, 2fr) repeat(8, minmax(0, 1fr)) minmax(0, 1.4fr)" />
+        <VirtualTable name="report" caption={t('reports.domains')} columns={domainColumns()} rows={data.domains} rowKey={(row) => row.domain} total={data.domains.length} />
       </Card>
     </>
   )
@@ -104,7 +104,7 @@ const clearOf = (row: ReportRow): number => Object.values(row.in_clear).reduce((
 
 function domainColumns(): Column<ReportRow>[] {
   return [
-    { key: 'domain', head: t('mail.domain'), names: true, cell: (row) => <Inert text={row.domain} /> },
+    { key: 'domain', head: t('mail.domain'), names: true, width: 'minmax(0, 2fr)', cell: (row) => <Inert text={row.domain} /> },
     { key: 'delivered', head: t('reports.delivered'), end: true, cell: (row) => number(row.delivered) },
     { key: 'tls', head: t('reports.overTls'), end: true, cell: (row) => number(row.over_tls) },
     { key: 'share', head: t('reports.share'), end: true, cell: (row) => percent(row.tls_share) },
@@ -113,7 +113,7 @@ function domainColumns(): Column<ReportRow>[] {
     { key: 'waiting', head: t('reports.waiting'), end: true, cell: (row) => number(row.deferred_for_tls) },
     { key: 'bounced', head: t('reports.bounced'), end: true, cell: (row) => number(row.bounced_for_tls) },
     { key: 'now', head: t('reports.waitingNow'), end: true, cell: (row) => (row.waiting_for_tls === null ? '–' : number(row.waiting_for_tls)) },
-    { key: 'last', head: t('reports.last'), cell: (row) => (row.last === null ? '–' : <Time at={row.last} ago />) },
+    { key: 'last', head: t('reports.last'), width: 'minmax(0, 1.4fr)', cell: (row) => (row.last === null ? '–' : <Time at={row.last} ago />) },
   ]
 }
 

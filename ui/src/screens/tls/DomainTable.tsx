@@ -26,10 +26,11 @@ export function DomainTable({ rows, total, onProbe, onExplain }: Props) {
   const mayNotProbe = useWhyNot('probe')
   const mayNotEdit = useWhyNot('edit_policy')
   const columns: Column<TlsDomain>[] = [
-    { key: 'domain', head: t('mail.domain'), names: true, cell: (row) => <Inert text={row.domain} /> },
+    { key: 'domain', head: t('mail.domain'), names: true, width: 'minmax(0, 1.6fr)', cell: (row) => <Inert text={row.domain} /> },
     {
       key: 'level',
       head: t('tls.level'),
+      width: 'minmax(0, 1.8fr)',
       cell: (row) => (
         <div className="stack stack-sm">
           <span>
@@ -41,11 +42,12 @@ export function DomainTable({ rows, total, onProbe, onExplain }: Props) {
         </div>
       ),
     },
-    { key: 'probe', head: t('tls.lastProbe'), cell: (row) => <LastProbe row={row} /> },
-    { key: 'deliveries', head: t('tls.deliveries'), cell: (row) => <Deliveries row={row} /> },
+    { key: 'probe', head: t('tls.lastProbe'), width: 'minmax(0, 1.2fr)', cell: (row) => <LastProbe row={row} /> },
+    { key: 'deliveries', head: t('tls.deliveries'), width: 'minmax(0, 1.5fr)', cell: (row) => <Deliveries row={row} /> },
     {
       key: 'waiting',
       head: t('tls.waiting'),
+      width: '4rem',
       end: true,
       cell: (row) =>
         row.waiting === 0 ? (
@@ -60,6 +62,7 @@ export function DomainTable({ rows, total, onProbe, onExplain }: Props) {
     {
       key: 'actions',
       head: t('common.actions'),
+      width: '15.5rem',
       hideHead: true,
       cell: (row) => {
         const domain = spelled(row.domain)
@@ -77,7 +80,7 @@ export function DomainTable({ rows, total, onProbe, onExplain }: Props) {
       },
     },
   ]
-  return <VirtualTable caption={t('tls.table')} columns={columns} rows={rows} rowKey={(row) => row.domain} total={total} widths="minmax(0, 1.6fr) minmax(0, 1.8fr) minmax(0, 1.2fr) minmax(0, 1.5fr) 4rem 15.5rem" />
+  return <VirtualTable name="tls" caption={t('tls.table')} columns={columns} rows={rows} rowKey={(row) => row.domain} total={total} />
 }
 
 function LastProbe({ row }: { row: TlsDomain }) {
