@@ -1,25 +1,19 @@
 // A period of whole days in UTC, as `2026-11-01` to `2026-11-30`, both included, with the usual ones at hand.
 
 import { t } from '../lib/i18n'
+import { dayOf, type Period } from '../lib/period'
 import { SelectField, TextField } from './Field'
-
-export interface Period {
-  from: string
-  to: string
-}
-
-const iso = (date: Date): string => date.toISOString().slice(0, 10)
 
 /** The last so many days, today included. */
 export function lastDays(days: number, now: Date = new Date()): Period {
-  return { from: iso(new Date(now.getTime() - (days - 1) * 86_400_000)), to: iso(now) }
+  return { from: dayOf(new Date(now.getTime() - (days - 1) * 86_400_000)), to: dayOf(now) }
 }
 
 /** A calendar month: 0 is this one, -1 the last one. */
 export function month(offset: number, now: Date = new Date()): Period {
   const first = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + offset, 1))
   const last = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + offset + 1, 0))
-  return { from: iso(first), to: iso(last) }
+  return { from: dayOf(first), to: dayOf(last) }
 }
 
 export function DateRange({ value, onValue }: { value: Period; onValue: (period: Period) => void }) {

@@ -1,9 +1,10 @@
 // The daily roots of the chain: what an auditor keeps so that nothing can be rewritten later.
 
 import { useState } from 'react'
-import { Button, CopyButton, Loaded, Table, type Period } from '../../design'
+import { Button, CopyButton, Loaded, Table } from '../../design'
 import { day } from '../../lib/format'
 import { t } from '../../lib/i18n'
+import type { Period } from '../../lib/period'
 import { useWhole } from '../mail/useWhole'
 import type { Evidence, Root } from '../../api/types'
 

@@ -1,14 +1,14 @@
 // The TLS report: the share of TLS and of clear text over time, as a chart, as a table and as a file.
 
 import { useMemo, useState } from 'react'
-import { Banner, Button, Card, DateRange, EmptyState, lastDays, Loaded, Page, Table, TextField, type Column, type Period } from '../../design'
+import { Banner, Button, Card, DateRange, EmptyState, lastDays, Loaded, Page, Table, TextField, type Column } from '../../design'
 import { day, number, Time } from '../../lib/format'
 import { currentLanguage, locale, t } from '../../lib/i18n'
 import { useQuery } from '../../lib/query'
 import { csv } from '../mail/csv'
 import { Inert } from '../mail/Inert'
 import '../mail/mail.css'
-import { moments, periodProblem } from '../mail/period'
+import { moments, periodProblem, type Period } from '../../lib/period'
 import { saveText } from '../../lib/save'
 import type { ReportDay, ReportRow, TlsReport } from '../../api/types'
 import { VirtualTable } from '../mail/VirtualTable'

@@ -1,6 +1,6 @@
 // Days of the TLS report as columns of a chart. Every day of the period is there, also one without mail.
 
-import { daysOf, type Period } from '../mail/period'
+import { daysOf, type Period } from '../../lib/period'
 import type { ReportDay } from '../../api/types'
 
 export const KINDS = ['tls13', 'tls12', 'none'] as const

@@ -9,7 +9,7 @@ import { Time } from '../../lib/format'
 import { t } from '../../lib/i18n'
 import { Link } from '../../lib/router'
 import { Inert, Subject } from '../mail/Inert'
-import { dayOf } from '../mail/period'
+import { dayOf } from '../../lib/period'
 
 const DAYS = 7
 /** So many are counted; beyond, the card says that there are more. */
