@@ -32,8 +32,14 @@ pub(super) fn write(
         .prepare_cached("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let (last, previous) =
-        last.map_or_else(|| (0, NOTHING.to_owned()), |(seq, hash)| (unsigned(seq), hash));
+    let last = last.map(|(seq, hash)| (unsigned(seq), hash));
+    // Where the end was cut off, the log goes on behind what was cut: the hole stays and is found.
+    let head = schema::meta(connection, HEAD)?.as_deref().and_then(read_head);
+    let (last, previous) = last
+        .into_iter()
+        .chain(head)
+        .max_by_key(|(seq, _)| *seq)
+        .unwrap_or_else(|| (0, NOTHING.to_owned()));
     let entry = Chained::new(last.saturating_add(1), now, new);
     let json = serde_json::to_string(&entry)?;
     let hash = audit::hash(&previous, &json);
@@ -55,6 +61,11 @@ pub(super) fn write(
 
 fn head_of(seq: u64, hash: &str) -> String {
     format!("{seq} {hash}")
+}
+
+fn read_head(text: &str) -> Option<(u64, String)> {
+    let (seq, hash) = text.split_once(' ')?;
+    Some((seq.parse().ok()?, hash.to_owned()))
 }
 
 fn search_key(name: &str) -> String {

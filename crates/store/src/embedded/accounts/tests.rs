@@ -458,6 +458,10 @@ async fn a_deleted_entry_is_missed_wherever_it_was() {
         let bench = logged().await;
         bench.sql(sql).await;
         assert_eq!(bench.store.verify().await.unwrap().broken_at, Some(missing), "{sql}");
+        let next = NewAudit::new("session.login", &Author::new("Anna", None));
+        bench.store.note(next).await.unwrap();
+        let healed = bench.store.verify().await.unwrap().broken_at;
+        assert_eq!(healed, Some(missing), "{sql}: what is written later heals nothing");
     }
 }
 
