@@ -61,6 +61,11 @@ pub enum Cause {
     /// The store was opened beside a running gateway, for rows only.
     #[error("only the process that holds the store's lock can do this")]
     NotServing,
+    /// There is no key to sign evidence with, and this process may not make one.
+    #[error(
+        "there is no evidence.key in the data directory: `gatepost serve` makes it, or it is brought back from a backup"
+    )]
+    NoKey,
     /// The store has been closed.
     #[error("the store is closed")]
     Closed,

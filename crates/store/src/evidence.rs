@@ -64,6 +64,22 @@ pub struct Counted {
     pub(crate) class: Class,
 }
 
+/// Attempts that were made in some days, and have no record in these days.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Outside {
+    /// In no chain: an older version wrote them.
+    pub before_chain: u64,
+    /// In a day of the chain that is more than one day away, since the clock was wrong.
+    pub elsewhere: u64,
+}
+
+impl Outside {
+    /// Whether there is none.
+    pub const fn is_empty(self) -> bool {
+        self.before_chain == 0 && self.elsewhere == 0
+    }
+}
+
 /// The chain, its roots and the key that signs them.
 #[async_trait]
 pub trait Evidence: Send + Sync {
@@ -74,10 +90,11 @@ pub trait Evidence: Send + Sync {
     /// When the key cannot be used, or the store not be read or written.
     async fn close_days(&self, now: Timestamp) -> Result<usize, StoreError>;
 
-    /// The key that this instance signs with; made if there is none.
+    /// The key that this instance signs with; made if there is none. Where days were signed already, only the
+    /// process that serves makes another.
     ///
     /// # Errors
-    /// When the file of the key cannot be used.
+    /// When the file of the key cannot be used, or is lost and this process does not serve.
     async fn evidence_key(&self) -> Result<PublicKey, StoreError>;
 
     /// Signs the hash of an evidence file; the signature in hex.
@@ -113,11 +130,11 @@ pub trait Evidence: Send + Sync {
     async fn counted(&self, first: u64, last: u64, most: usize)
     -> Result<Vec<Counted>, StoreError>;
 
-    /// How many attempts of these days are in no chain: an older version wrote them.
+    /// How many attempts of these days their records do not have.
     ///
     /// # Errors
     /// When the store cannot be read.
-    async fn unchained(&self, from: UtcDay, to: UtcDay) -> Result<u64, StoreError>;
+    async fn outside(&self, from: UtcDay, to: UtcDay) -> Result<Outside, StoreError>;
 
     /// Up to `most` kept probes of these days, behind one of a domain and a moment, in
     /// the order of domain and moment.

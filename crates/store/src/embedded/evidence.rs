@@ -7,15 +7,19 @@ use gatepost_policy::evidence::Attempt;
 use gatepost_wire::timestamp::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use serde_json::json;
+
 use super::{Embedded, chain, rows};
 use crate::{
+    audit::{Audit as _, NewAudit},
     body::blocking,
     error::{Cause, StoreError},
     evidence::{
-        Chained, Class, Counted, DayRow, Evidence, InstanceKey, PublicKey, Purpose, Root,
+        Chained, Class, Counted, DayRow, Evidence, InstanceKey, Outside, PublicKey, Purpose, Root,
         Statement, Tally, UtcDay,
     },
     probes::KeptProbe,
+    view::{Author, Via},
 };
 
 #[async_trait]
@@ -28,7 +32,14 @@ impl Evidence for Embedded {
         let key = Arc::new(self.key().await?);
         let mut closed = 0_usize;
         while let Some(summed) = self.core.read(first_open).await? {
-            if summed.row.day >= today {
+            let day = summed.row.day;
+            if day >= today {
+                if day > today.next() {
+                    tracing::error!(
+                        %day, %today,
+                        "the evidence goes on in a day to come: the clock was wrong, then or now; records stay in that day until it is over"
+                    );
+                }
                 return Ok(closed);
             }
             if self.close_day(summed, now, Arc::clone(&key)).await? {
@@ -133,17 +144,30 @@ impl Evidence for Embedded {
             .await
     }
 
-    async fn unchained(&self, from: UtcDay, to: UtcDay) -> Result<u64, StoreError> {
+    async fn outside(&self, from: UtcDay, to: UtcDay) -> Result<Outside, StoreError> {
         self.core
             .read(move |connection| {
-                let count = connection
+                // An attempt is written down when it is over: at midnight, in the next day.
+                let near = [from.number().saturating_sub(1), to.next().number()];
+                let (first, end): (Option<i64>, Option<i64>) = connection
                     .prepare_cached(
-                        "SELECT count(*) FROM attempt WHERE at >= ?1 AND at < ?2 AND seq IS NULL",
+                        "SELECT min(first), max(first + records) FROM evidence_day
+                         WHERE day BETWEEN ?1 AND ?2",
                     )?
-                    .query_row([from.start().millis(), to.next().start().millis()], |row| {
-                        row.get(0)
-                    })?;
-                Ok(rows::unsigned(count))
+                    .query_row(near, |row| Ok((row.get(0)?, row.get(1)?)))?;
+                let (first, end) = (first.unwrap_or(0), end.unwrap_or(0));
+                let found = connection
+                    .prepare_cached(
+                        "SELECT count(*) FILTER (WHERE seq IS NULL),
+                                count(*) FILTER (WHERE seq < ?3 OR seq >= ?4)
+                         FROM attempt WHERE at >= ?1 AND at < ?2",
+                    )?
+                    .query_row(
+                        [from.start().millis(), to.next().start().millis(), first, end],
+                        |row| Ok((row.get(0)?, row.get(1)?)),
+                    )?;
+                let (before_chain, elsewhere) = (rows::unsigned(found.0), rows::unsigned(found.1));
+                Ok(Outside { before_chain, elsewhere })
             })
             .await
     }
@@ -187,10 +211,31 @@ fn range(first: u64, last: u64, most: usize) -> [i64; 3] {
 }
 
 impl Embedded {
-    /// Reading or making the key touches files.
+    /// The key of this instance, made where there is none. Where days were signed already their key
+    /// is lost: only the process that serves makes another then, and says so.
     async fn key(&self) -> Result<InstanceKey, StoreError> {
         let dir = self.core.dir().to_owned();
-        Ok(blocking(move || InstanceKey::open(&dir)).await??)
+        if let Some(key) = blocking(move || InstanceKey::find(&dir)).await?? {
+            return Ok(key);
+        }
+        let lost = self.core.read(last_key).await?;
+        if lost.is_some() && !self.core.serving {
+            return Err(StoreError::not_applied(Cause::NoKey));
+        }
+        let dir = self.core.dir().to_owned();
+        let key = blocking(move || InstanceKey::make(&dir)).await??;
+        if let Some(lost) = lost {
+            let (before, after) = (lost.fingerprint(), key.public().fingerprint());
+            tracing::error!(
+                before,
+                after,
+                "the key of the evidence is gone and a new one was made; tell it to whoever verifies"
+            );
+            let author = Author { via: Via::System, ..Author::new("gatepost", None) };
+            let entry = NewAudit::new("evidence.key", &author).change(json!(before), json!(after));
+            self.note(entry).await?;
+        }
+        Ok(key)
     }
 
     /// Closes a day, unless it has gone on since it was summed up. Gives whether it did.
@@ -203,10 +248,13 @@ impl Embedded {
         let Summed { row, totals, journal, counted } = summed.clone();
         let done = self
             .act(move |connection, _| {
-                if first_open(connection)?.as_ref() != Some(&summed) {
+                let Summed { row, totals, journal, counted: _ } = &summed;
+                // Records are only ever added: a day with as many as then has the same sums.
+                let same = first_open_row(connection)?.as_ref() == Some(row)
+                    && delivered(connection, row.day)? == *journal;
+                if !same {
                     return Ok((false, Vec::new()));
                 }
-                let Summed { row, totals, journal, counted: _ } = &summed;
                 let before = statement_before(connection, row.day)?;
                 let said = row.statement(*totals, *journal, before.as_deref(), Some(now));
                 let root = Root::sign(said, &key)?;
@@ -270,15 +318,32 @@ fn sum_up(connection: &Connection, row: DayRow) -> Result<Summed, StoreError> {
             counted = counted.saturating_add(count);
         }
     }
-    let journal: Option<i64> = connection
+    let journal = delivered(connection, row.day)?;
+    Ok(Summed { row, totals, journal, counted })
+}
+
+/// Recipients that left the queue as delivered on a day.
+fn delivered(connection: &Connection, day: UtcDay) -> Result<u64, StoreError> {
+    let count: Option<i64> = connection
         .prepare_cached("SELECT recipients FROM delivered_day WHERE day = ?1")?
-        .query_row([row.day.number()], |row| row.get(0))
+        .query_row([day.number()], |row| row.get(0))
         .optional()?;
-    Ok(Summed { row, totals, journal: rows::unsigned(journal.unwrap_or(0)), counted })
+    Ok(rows::unsigned(count.unwrap_or(0)))
+}
+
+/// The key of the last day that was signed.
+fn last_key(connection: &Connection) -> Result<Option<PublicKey>, StoreError> {
+    let key: Option<String> = connection
+        .prepare_cached(
+            "SELECT key FROM evidence_day WHERE statement IS NOT NULL ORDER BY day DESC LIMIT 1",
+        )?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    Ok(key.and_then(|key| PublicKey::parse(&key)))
 }
 
 /// The first day that is not closed.
-fn first_open(connection: &Connection) -> Result<Option<Summed>, StoreError> {
+fn first_open_row(connection: &Connection) -> Result<Option<DayRow>, StoreError> {
     let row = connection
         .prepare_cached(
             "SELECT day, first, records, before, after FROM evidence_day
@@ -286,7 +351,12 @@ fn first_open(connection: &Connection) -> Result<Option<Summed>, StoreError> {
         )?
         .query_row([], chain::day_row)
         .optional()?;
-    row.map(|row| sum_up(connection, row)).transpose()
+    Ok(row)
+}
+
+/// The same, with its sums.
+fn first_open(connection: &Connection) -> Result<Option<Summed>, StoreError> {
+    first_open_row(connection)?.map(|row| sum_up(connection, row)).transpose()
 }
 
 fn statement_before(
@@ -298,6 +368,17 @@ fn statement_before(
         .query_row([day.number().saturating_sub(1)], |row| row.get(0))
         .optional()?;
     Ok(found.flatten())
+}
+
+/// The last day before `day`.
+fn row_before(connection: &Connection, day: UtcDay) -> Result<Option<DayRow>, rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "SELECT day, first, records, before, after FROM evidence_day
+             WHERE day < ?1 ORDER BY day DESC LIMIT 1",
+        )?
+        .query_row([day.number()], chain::day_row)
+        .optional()
 }
 
 fn is_day(connection: &Connection, day: UtcDay) -> Result<bool, rusqlite::Error> {
@@ -336,15 +417,17 @@ fn roots(
     to: UtcDay,
 ) -> Result<Vec<Root>, StoreError> {
     let mut roots: Vec<Root> = Vec::new();
-    let mut last: Option<DayRow> = None;
+    let mut last = row_before(connection, from)?;
     let mut before = statement_before(connection, from)?;
     for (row, stored) in stored_days(connection, from, to)? {
         while let Some(missing) = last.take_if(|last| last.day.next() < row.day) {
             let missing = chain::follows(&missing, missing.day.next());
-            let said = missing.statement(Tally::default(), 0, before.as_deref(), None);
-            let root = Root::sign(said, key)?;
-            before = Some(root.text.clone());
-            roots.push(root);
+            if missing.day >= from {
+                let said = missing.statement(Tally::default(), 0, before.as_deref(), None);
+                let root = Root::sign(said, key)?;
+                before = Some(root.text.clone());
+                roots.push(root);
+            }
             last = Some(missing);
         }
         let root = match stored {

@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Chained, Evidence, Tally,
+    Chained, Evidence, Outside, Tally,
     canonical::canonical,
     day::UtcDay,
-    form::{form, hex, opening},
+    form::{form, hex, leaf, opening},
     key::PublicKey,
     scope::Scope,
     statement::Root,
@@ -122,15 +122,10 @@ pub struct Exported {
     pub mismatches: Vec<Mismatch>,
     /// Days whose records are no longer kept.
     pub removed_days: u64,
-    /// Attempts of the period that are in no chain.
-    pub before_chain: u64,
-}
-
-impl Exported {
-    /// Whether nothing is missing.
-    pub fn is_complete(&self) -> bool {
-        self.missing == 0 && self.damaged == 0 && self.mismatches.is_empty()
-    }
+    /// Attempts of the period that these days do not have.
+    pub outside: Outside,
+    /// Whether there is evidence of the period, and nothing is missing.
+    pub complete: bool,
 }
 
 enum Stage {
@@ -154,7 +149,7 @@ pub struct Export {
     key: PublicKey,
     chain_since: Option<UtcDay>,
     days: Option<(UtcDay, UtcDay)>,
-    before_chain: u64,
+    outside: Outside,
     roots: Vec<Root>,
     sum: Sum,
     /// Revisions that records name.
@@ -180,7 +175,7 @@ impl Export {
             Some((from, to)) => evidence.roots(from, to).await?,
             None => Vec::new(),
         };
-        let before_chain = evidence.unchained(wanted.from, wanted.to).await?;
+        let outside = evidence.outside(wanted.from, wanted.to).await?;
         Ok(Self {
             evidence,
             settings,
@@ -188,7 +183,7 @@ impl Export {
             key,
             chain_since,
             days,
-            before_chain,
+            outside,
             roots,
             sum: Sum::default(),
             revisions: BTreeSet::new(),
@@ -244,7 +239,8 @@ impl Export {
             damaged: self.sum.damaged,
             mismatches: self.sum.mismatches.clone(),
             removed_days: self.sum.removed_days,
-            before_chain: self.before_chain,
+            outside: self.outside,
+            complete: self.days.is_some() && self.outside.is_empty() && self.sum.is_complete(),
         }
     }
 
@@ -275,7 +271,8 @@ impl Export {
             "from": self.days.map(|(from, _)| from),
             "to": self.days.map(|(_, to)| to),
             "chain_since": self.chain_since,
-            "before_chain": self.before_chain,
+            "before_chain": self.outside.before_chain,
+            "elsewhere": self.outside.elsewhere,
             "addresses": self.wanted.addresses.word(),
             "scope": { "domains": domains, "rule_data": self.wanted.rule_data },
             "limits": LIMITS,
@@ -336,14 +333,19 @@ impl Export {
         Ok(if next < end { Stage::Records(place, next) } else { following })
     }
 
-    /// Writes a record of the scope; one that cannot be read is only a hash.
+    /// Writes a record of the scope; one that cannot be read, or was changed, is only a hash.
     fn shown(
         &mut self,
         record: &Chained,
         hidden: &mut Hidden,
         piece: &mut Vec<u8>,
     ) -> Result<(), ExportError> {
-        let Some(attempt) = &record.attempt else {
+        let form = match &record.attempt {
+            Some(attempt) => Some((attempt, form(attempt, &record.domain, &record.salt)?)),
+            None => None,
+        };
+        let as_written = form.filter(|(_, form)| leaf(form.as_bytes()) == record.leaf);
+        let Some((attempt, form)) = as_written else {
             self.sum.damaged = self.sum.damaged.saturating_add(1);
             hidden.push(record.seq, &record.leaf);
             return Ok(());
@@ -351,16 +353,15 @@ impl Export {
         self.hidden(hidden, piece);
         self.sum.record(&record.domain, record.class);
         self.revisions.insert(attempt.decided_by.revision);
-        let form = form(attempt, &record.domain, &record.salt)?;
         let opening = match self.wanted.addresses {
             Addresses::Hidden => String::new(),
             Addresses::Clear => {
                 format!("\"opening\":{},", canonical(&opening(attempt, &record.salt)?))
             }
         };
-        let (leaf, seq) = (hex(&record.leaf), record.seq);
+        let (stated, seq) = (hex(&record.leaf), record.seq);
         let line = format!(
-            "{{\"kind\":\"record\",\"leaf\":\"{leaf}\",{opening}\"record\":{form},\"seq\":{seq}}}"
+            "{{\"kind\":\"record\",\"leaf\":\"{stated}\",{opening}\"record\":{form},\"seq\":{seq}}}"
         );
         self.line(&line, piece);
         Ok(())

@@ -49,12 +49,12 @@ impl Purpose {
 pub(crate) struct InstanceKey(Ed25519KeyPair);
 
 impl InstanceKey {
-    /// The key in a directory; made if there is none.
-    pub(crate) fn open(dir: &Path) -> io::Result<Self> {
+    /// The key in a directory, if there is one.
+    pub(crate) fn find(dir: &Path) -> io::Result<Option<Self>> {
         let path = dir.join(FILE);
         match fs::read(&path) {
-            Ok(bytes) => Self::read(&bytes, &path),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::make(dir, &path),
+            Ok(bytes) => Self::read(&bytes, &path).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(named(&path, &error)),
         }
     }
@@ -68,7 +68,8 @@ impl InstanceKey {
     }
 
     /// Makes a key. Of two processes that do so at once, one is first and both use its.
-    fn make(dir: &Path, path: &Path) -> io::Result<Self> {
+    pub(crate) fn make(dir: &Path) -> io::Result<Self> {
+        let path = &dir.join(FILE);
         let document = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new())
             .map_err(|_| io::Error::other("no key could be made"))?;
         let draft = draft(dir)?;
@@ -162,8 +163,9 @@ mod tests {
     #[test]
     fn a_key_is_made_once_for_its_owner_alone() {
         let dir = tempfile::tempdir().unwrap();
-        let first = InstanceKey::open(dir.path()).unwrap();
-        let again = InstanceKey::open(dir.path()).unwrap();
+        assert!(InstanceKey::find(dir.path()).unwrap().is_none());
+        let first = InstanceKey::make(dir.path()).unwrap();
+        let again = InstanceKey::make(dir.path()).unwrap();
         assert_eq!(first.public(), again.public());
         let mode = fs::metadata(dir.path().join(FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
@@ -174,12 +176,12 @@ mod tests {
     fn a_signature_is_good_for_its_bytes_its_key_and_its_purpose() {
         let dir = tempfile::tempdir().unwrap();
         let other = tempfile::tempdir().unwrap();
-        let key = InstanceKey::open(dir.path()).unwrap();
+        let key = InstanceKey::make(dir.path()).unwrap();
         let signature = key.sign(Purpose::Day, b"x");
         assert!(key.public().verify(Purpose::Day, b"x", &signature));
         assert!(!key.public().verify(Purpose::Day, b"y", &signature));
         assert!(!key.public().verify(Purpose::File, b"x", &signature));
-        let stranger = InstanceKey::open(other.path()).unwrap().public();
+        let stranger = InstanceKey::make(other.path()).unwrap().public();
         assert!(!stranger.verify(Purpose::Day, b"x", &signature));
         assert!(!key.public().verify(Purpose::Day, b"x", "no signature"));
     }
@@ -188,7 +190,7 @@ mod tests {
     fn a_file_that_is_no_key_is_refused_and_stays() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(FILE), b"nonsense").unwrap();
-        let error = InstanceKey::open(dir.path()).unwrap_err();
+        let error = InstanceKey::find(dir.path()).unwrap_err();
         assert!(error.to_string().contains("is no Ed25519 key"), "{error}");
         assert_eq!(fs::read(dir.path().join(FILE)).unwrap(), b"nonsense");
     }

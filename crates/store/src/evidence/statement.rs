@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn a_statement_is_canonical_and_its_signature_covers_it() {
         let dir = tempfile::tempdir().unwrap();
-        let key = InstanceKey::open(dir.path()).unwrap();
+        let key = InstanceKey::make(dir.path()).unwrap();
         let row = DayRow {
             day: UtcDay::parse("2026-11-24").unwrap(),
             first: 7,

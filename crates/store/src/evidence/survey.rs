@@ -6,10 +6,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    Evidence,
+    Evidence, Outside,
     day::UtcDay,
     scope::Scope,
-    statement::Root,
+    statement::{Root, name},
     tally::{Class, Tally},
 };
 use crate::error::StoreError;
@@ -54,6 +54,8 @@ pub(crate) struct Sum {
     pub(crate) days: u64,
     pub(crate) open_days: u64,
     pub(crate) removed_days: u64,
+    /// The number of the record behind the last root, and what the root behind it names it by.
+    last: Option<(u64, String)>,
 }
 
 impl Sum {
@@ -78,6 +80,15 @@ impl Sum {
     /// The root of a day.
     pub(crate) fn root(&mut self, root: &Root) {
         let statement = &root.statement;
+        let next = statement.first.saturating_add(statement.records);
+        if let Some((first, last)) = self.last.replace((next, name(&root.text))) {
+            if first < statement.first {
+                self.gap(first, statement.first.saturating_sub(1));
+            }
+            if first > statement.first || statement.previous != Some(last) {
+                self.damaged = self.damaged.saturating_add(1);
+            }
+        }
         self.days = self.days.saturating_add(1);
         self.journal = self.journal.saturating_add(statement.journal);
         if statement.closed.is_none() {
@@ -139,6 +150,8 @@ pub struct Survey {
     pub gaps: Vec<Gap>,
     /// How many records are missing.
     pub missing: u64,
+    /// Days, or records, that are not as they were written.
+    pub damaged: u64,
     /// Days whose records and whose journal differ.
     pub mismatches: Vec<Mismatch>,
     /// Days that are over and signed for good.
@@ -147,9 +160,9 @@ pub struct Survey {
     pub open_days: u64,
     /// Days whose records are no longer kept.
     pub removed_days: u64,
-    /// Attempts of the period that an older version wrote: they are in no chain.
-    pub before_chain: u64,
-    /// Whether nothing is missing.
+    /// Attempts of the period that these days do not have.
+    pub outside: Outside,
+    /// Whether there is evidence of the period, and nothing is missing.
     pub complete: bool,
 }
 
@@ -186,9 +199,9 @@ pub async fn survey(
             count(store, scope, root, &mut sum).await?;
         }
     }
-    let complete = sum.is_complete();
-    let Sum { records, totals, domains, gaps, missing, journal, mismatches, removed_days, .. } =
-        sum;
+    let outside = store.outside(from, to).await?;
+    let complete = days.is_some() && outside.is_empty() && sum.is_complete();
+    let Sum { records, totals, domains, gaps, missing, damaged, journal, mismatches, .. } = sum;
     Ok(Survey {
         from: days.map(|(from, _)| from),
         to: days.map(|(_, to)| to),
@@ -199,11 +212,12 @@ pub async fn survey(
         journal,
         gaps,
         missing,
+        damaged,
         mismatches,
         signed_days: sum.days.saturating_sub(sum.open_days),
         open_days: sum.open_days,
-        removed_days,
-        before_chain: store.unchained(from, to).await?,
+        removed_days: sum.removed_days,
+        outside,
         complete,
     })
 }
@@ -216,6 +230,8 @@ async fn count(
     sum: &mut Sum,
 ) -> Result<(), StoreError> {
     let mut next = root.statement.first;
+    let (missing, damaged) = (sum.missing, sum.damaged);
+    let mut tally = Tally::default();
     let end = next.saturating_add(root.statement.records);
     while next < end {
         let page = store.counted(next, end.saturating_sub(1), PAGE).await?;
@@ -229,6 +245,7 @@ async fn count(
                 sum.gap(next, record.seq.saturating_sub(1));
             }
             next = record.seq.saturating_add(1);
+            tally.add(record.class, 1);
             if scope.takes(&record.domain) {
                 sum.record(&record.domain, record.class);
             }
@@ -239,6 +256,10 @@ async fn count(
     }
     if next < end {
         sum.gap(next, end.saturating_sub(1));
+    }
+    // What a record counts as stands beside it: where all are there, the signed sums must be theirs.
+    if (sum.missing, sum.damaged) == (missing, damaged) && tally != root.statement.totals {
+        sum.damaged = sum.damaged.saturating_add(1);
     }
     Ok(())
 }

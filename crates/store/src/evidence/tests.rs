@@ -8,14 +8,16 @@ use gatepost_policy::{
     evidence::{Attempt, Ending, NoTls, TlsRecord, Why},
     tls::{Level, VerifiedBy},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Addresses, Checked, Evidence, Export, Exported, Scope, Survey, UtcDay, Wanted, survey, verify,
 };
 use crate::{
-    Clock as _, Dispatch as _, Enqueue as _, Inspect as _, ManualClock, NewMessage, Outcome,
-    Retention, Settings, embedded::Embedded, samples as s,
+    Audit as _, AuditSearch, Clock as _, Dispatch as _, Enqueue as _, Inspect as _, ManualClock,
+    NewMessage, Outcome, Retention, Settings,
+    embedded::{self, Embedded, Mode},
+    samples as s,
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -87,7 +89,7 @@ impl Run {
         (file, export.exported())
     }
 
-    async fn survey(&self) -> Survey {
+    pub(super) async fn survey(&self) -> Survey {
         let wanted = self.wanted();
         survey(&self.store, &wanted.scope, wanted.from, wanted.to).await.unwrap()
     }
@@ -178,7 +180,7 @@ async fn a_file_says_what_happened_and_verifies() {
     assert_eq!((totals.refused, totals.deferred, totals.bounced), (1, 1, 1));
     assert_eq!(checked.journal, 4);
     assert_eq!(checked.instance, "gateway.acme.example");
-    assert!(exported.is_complete());
+    assert!(exported.complete);
     assert_eq!((exported.records, exported.totals), (checked.records, checked.totals));
     assert_eq!(exported.key, run.store.evidence_key().await.unwrap());
     let text = String::from_utf8(file).unwrap();
@@ -260,7 +262,7 @@ async fn retention_cuts_whole_days_and_the_rest_verifies() {
     let (file, exported) = run.export(run.wanted()).await;
     let checked = good(&file);
     assert_eq!((checked.days, checked.removed_days, checked.records), (3, 1, 3));
-    assert!(exported.is_complete());
+    assert!(exported.complete);
     assert_eq!(run.survey().await.removed_days, 1);
     // What is left of the chain is the same as before.
     let from = UtcDay::parse("2026-11-25").unwrap();
@@ -306,6 +308,110 @@ async fn a_clock_that_goes_back_takes_the_chain_nowhere() {
 }
 
 #[tokio::test]
+async fn attempts_that_a_wrong_clock_put_far_away_are_missed_in_their_days() {
+    let run = Run::new().await;
+    run.attempt("anna@partner.example", How::Encrypted).await;
+    let now = run.clock.now();
+    // the clock is years ahead for one attempt, and put right again
+    run.clock.advance(1_000 * DAY);
+    run.attempt("bert@partner.example", How::Encrypted).await;
+    run.store.close().await;
+    let clock = Arc::new(ManualClock::new(now.plus(DAY)));
+    let store = s::serve(run.dir.path(), &clock).await;
+    let run = Run { store, clock, dir: run.dir };
+    run.attempt("carl@partner.example", How::Encrypted).await;
+    run.store.close_days(run.clock.now()).await.unwrap();
+    let (from, to) = (UtcDay::of(now), UtcDay::of(run.clock.now()));
+    let survey = survey(&run.store, &Scope::default(), from, to).await.unwrap();
+    assert_eq!((survey.outside.elsewhere, survey.complete), (1, false));
+    let (file, exported) = run.export(Wanted { from, to, ..run.wanted() }).await;
+    assert_eq!((exported.outside.elsewhere, exported.complete), (1, false));
+    assert_eq!(good(&file).elsewhere, 1);
+}
+
+#[tokio::test]
+async fn an_attempt_that_midnight_overtakes_is_in_the_next_day_and_nothing_is_missing() {
+    let run = Run::new().await;
+    let start = run.clock.now();
+    let to_midnight = UtcDay::of(start).next().start().millis() - start.millis();
+    run.clock.advance(Duration::from_millis(u64::try_from(to_midnight).unwrap() - 1));
+    let now = run.clock.now();
+    let message = s::send(&run.store, now, "anna@partner.example").await;
+    let claim = s::claim_one(&run.store, "partner.example", now).await;
+    run.clock.advance(Duration::from_millis(2));
+    assert_eq!(run.store.close_days(run.clock.now()).await.unwrap(), 1);
+    let settlement = claim.settle(|recipient| {
+        outcome(s::attempt(message, recipient, now, Ending::Delivered), How::Encrypted)
+    });
+    run.store.settle(settlement).await.unwrap();
+    run.next_day().await;
+    for day in [UtcDay::of(now), UtcDay::of(now).next()] {
+        let survey = survey(&run.store, &Scope::default(), day, day).await.unwrap();
+        assert!(survey.complete, "{day}: {survey:?}");
+        let (file, exported) = run.export(Wanted { from: day, to: day, ..run.wanted() }).await;
+        assert!(exported.complete);
+        good(&file);
+    }
+}
+
+#[tokio::test]
+async fn days_without_evidence_are_not_said_to_be_complete() {
+    let run = Run::three_days().await;
+    let (from, to) = (UtcDay::parse("2020-01-01").unwrap(), UtcDay::parse("2020-01-31").unwrap());
+    let survey = survey(&run.store, &Scope::default(), from, to).await.unwrap();
+    assert_eq!((survey.from, survey.complete), (None, false));
+    let (file, exported) = run.export(Wanted { from, to, ..run.wanted() }).await;
+    assert!(!exported.complete);
+    good(&file);
+}
+
+#[tokio::test]
+async fn a_gateway_that_slept_verifies_from_any_day_before_its_days_are_closed() {
+    let run = Run::new().await;
+    run.attempt("anna@partner.example", How::Encrypted).await;
+    run.clock.advance(4 * DAY);
+    run.attempt("bert@partner.example", How::Encrypted).await;
+    let from = UtcDay::of(run.clock.now().minus(2 * DAY));
+    let (file, _) = run.export(Wanted { from, ..run.wanted() }).await;
+    assert_eq!(good(&file).days, 3);
+}
+
+#[tokio::test]
+async fn a_survey_sees_what_was_changed_in_the_store() {
+    for sql in [
+        "UPDATE attempt SET class = class & ~1 WHERE seq = 3",
+        "DELETE FROM evidence_day WHERE day = (SELECT min(day) + 1 FROM evidence_day)",
+    ] {
+        let run = Run::three_days().await;
+        run.next_day().await;
+        run.attempt("anna@partner.example", How::Clear).await;
+        assert!(run.survey().await.complete);
+        run.meddle(sql);
+        let survey = run.survey().await;
+        assert!(!survey.complete, "{sql}: {survey:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_key_is_told_of_and_made_anew_only_by_who_serves() {
+    let run = Run::three_days().await;
+    let beside = embedded::open(run.dir.path(), s::options(&run.clock), Mode::Tool).await.unwrap();
+    let old = beside.evidence_key().await.unwrap();
+    std::fs::remove_file(run.dir.path().join("evidence.key")).unwrap();
+    let refused = beside.evidence_key().await.unwrap_err();
+    assert!(refused.cause.to_string().contains("evidence.key"), "{refused:?}");
+    let new = run.store.evidence_key().await.unwrap();
+    assert_eq!(beside.evidence_key().await.unwrap(), new);
+    let told = run.store.entries(&AuditSearch::default(), None, 9).await.unwrap().entries;
+    let told: Vec<_> = told.iter().filter(|entry| entry.what == "evidence.key").collect();
+    assert_eq!(told.len(), 1);
+    assert_eq!(
+        (&told[0].before, &told[0].after),
+        (&json!(old.fingerprint()), &json!(new.fingerprint()))
+    );
+}
+
+#[tokio::test]
 async fn a_record_of_an_older_version_is_counted_and_in_no_chain() {
     let run = Run::new().await;
     run.attempt("anna@partner.example", How::Encrypted).await;
@@ -315,7 +421,7 @@ async fn a_record_of_an_older_version_is_counted_and_in_no_chain() {
     run.attempt("bert@partner.example", How::Encrypted).await;
     let (file, exported) = run.export(run.wanted()).await;
     assert_eq!(good(&file).before_chain, 1);
-    assert_eq!((exported.before_chain, exported.records), (1, 1));
+    assert_eq!((exported.outside.before_chain, exported.records), (1, 1));
     let keep = Retention { history: DAY, evidence: DAY };
     run.next_day().await;
     run.next_day().await;
@@ -327,9 +433,9 @@ async fn what_is_missing_or_changed_in_the_store_is_listed() {
     for (sql, says) in [
         ("DELETE FROM attempt WHERE seq = 2", "records 2 to 2 were missing"),
         ("DELETE FROM attempt WHERE seq = 3", "records 3 to 3 were missing"),
-        ("UPDATE attempt SET json = replace(json, 'web_pki', 'none')", "record 1 was changed"),
-        ("UPDATE attempt SET json = replace(json, 'TLSv1.3', 'TLSv1.2') WHERE seq = 6", "record 6"),
-        ("UPDATE attempt SET leaf = zeroblob(32) WHERE seq = 1", "record 1 was changed"),
+        ("UPDATE attempt SET json = replace(json, 'web_pki', 'none')", "could not be read"),
+        ("UPDATE attempt SET json = replace(json, 'TLSv1.3', 'TLSv1.2') WHERE seq = 6", "could not be read"),
+        ("UPDATE attempt SET leaf = zeroblob(32) WHERE seq = 1", "do not lead to its root"),
         ("UPDATE attempt SET seq = 9 WHERE seq = 2", "records 2 to 2 were missing"),
         ("UPDATE attempt SET json = '{' WHERE seq = 2", "could not be read"),
         (
@@ -360,7 +466,7 @@ async fn a_gap_is_told_by_survey_and_by_export() {
     let gaps: Vec<_> = survey.gaps.iter().map(|gap| (gap.first, gap.last)).collect();
     assert_eq!(gaps, [(2, 2), (6, 6)]);
     let (_, exported) = run.export(run.wanted()).await;
-    assert!(!exported.is_complete());
+    assert!(!exported.complete);
     assert_eq!(exported.gaps, survey.gaps);
 }
 

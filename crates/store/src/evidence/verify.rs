@@ -79,6 +79,8 @@ pub struct Checked {
     pub removed_days: u64,
     /// Attempts of the period that are in no chain, as the file says it.
     pub before_chain: u64,
+    /// Attempts of the period that the chain has in a day far from it, since a clock was wrong.
+    pub elsewhere: u64,
     /// Records that it shows.
     pub records: u64,
     /// Their sums, counted again.
@@ -187,6 +189,7 @@ struct Header {
     to: Option<UtcDay>,
     chain_since: Option<UtcDay>,
     before_chain: u64,
+    elsewhere: u64,
     addresses: Addresses,
     scope: Scope,
     /// Fingerprints that are trusted.
@@ -231,6 +234,8 @@ impl Header {
             to: day("to"),
             chain_since: day("chain_since"),
             before_chain: value.get("before_chain").and_then(Value::as_u64).ok_or_else(no)?,
+            // Files of before do not have it.
+            elsewhere: value.get("elsewhere").and_then(Value::as_u64).unwrap_or(0),
             addresses: text(value, "addresses").and_then(Addresses::parse).ok_or_else(no)?,
             scope,
             trusted,
@@ -362,7 +367,7 @@ impl Verifier {
         let said = number(value, "damaged").unwrap_or_default();
         self.sum.damaged = said;
         self.findings.unless(said == 0, || {
-            format!("{said} records could not be read, or were there twice, when the file was made")
+            format!("{said} records could not be read, were not as they were written, or were there twice, when the file was made")
         });
         let unshown = self.days.unshown;
         if self.header.scope.is_all() && unshown > said {
@@ -429,6 +434,7 @@ impl Verifier {
             open_days: sum.open_days,
             removed_days: sum.removed_days,
             before_chain: header.before_chain,
+            elsewhere: header.elsewhere,
             records: sum.records,
             totals: sum.totals,
             journal: sum.journal,

@@ -113,8 +113,10 @@ struct EvidenceShape {
     covered: Option<Days>,
     /// The first day of the chain.
     chain_since: Option<String>,
-    /// Attempts of the period from before the chain.
+    /// Attempts of the period from before the chain, of all domains.
     before_chain: u64,
+    /// Attempts of the period, of all domains, that the chain has in a day far from it, since a clock was wrong.
+    elsewhere: u64,
     /// Records of the scope.
     records: u64,
     /// Recipients delivered to.
@@ -139,9 +141,11 @@ struct EvidenceShape {
     gaps: Vec<GapShape>,
     /// Records that are missing, all of them.
     missing: u64,
+    /// Days and records that are not as they were written.
+    damaged: u64,
     /// Days whose records and whose journal differ.
     mismatches: Vec<MismatchShape>,
-    /// Whether nothing is missing.
+    /// Whether there is evidence of the period, and nothing is missing.
     complete: bool,
     /// The roots of the period.
     roots: RootCounts,
@@ -238,11 +242,12 @@ async fn show(
         journal,
         gaps,
         missing,
+        damaged,
         mismatches,
         signed_days,
         open_days,
         removed_days,
-        before_chain,
+        outside,
         complete,
     } = survey(evidence, &scope, from, to).await?;
     let day = |day: UtcDay| day.to_string();
@@ -250,7 +255,8 @@ async fn show(
         period: Days { from: day(from), to: day(to) },
         covered: first.zip(last).map(|(from, to)| Days { from: day(from), to: day(to) }),
         chain_since: chain_since.map(day),
-        before_chain,
+        before_chain: outside.before_chain,
+        elsewhere: outside.elsewhere,
         records,
         delivered: totals.delivered,
         encrypted: totals.encrypted,

@@ -1,6 +1,6 @@
 //! `gatepost tls evidence`: the audit file, and its check without a store.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use gatepost_policy::document::{DataKind, PolicyDocument};
 use gatepost_store::embedded::Embedded;
 use gatepost_store::evidence::{
-    Addresses, Checked, Export, Exported, Scope, Tally, UtcDay, Wanted, verify,
+    Addresses, Checked, Export, Exported, Outside, Scope, Tally, UtcDay, Wanted, verify,
 };
 use gatepost_store::{Audit as _, Author, Clock, NewAudit, Settings, SystemClock};
 use serde_json::json;
@@ -113,7 +113,7 @@ async fn export(arguments: &ExportArguments, config: Option<&Path>) -> Done {
     };
     out::error(&told(&exported));
     let broken = exported.totals.clear_under_enforced > 0;
-    Ok(if exported.is_complete() && !broken { Status::Fine } else { Status::Wrong })
+    Ok(if exported.complete && !broken { Status::Fine } else { Status::Wrong })
 }
 
 /// The domains that were asked for; without any, all.
@@ -164,23 +164,28 @@ async fn note(store: &Embedded, wanted: &Wanted) -> Result<(), Trouble> {
     store.note(entry).await.map_err(store::failed)
 }
 
+/// Writes a file that only its owner can read. It stands in the place of an older one once it is whole.
 async fn write_file(store: &Embedded, wanted: Wanted, path: &Path) -> Result<Exported, Trouble> {
     let cannot = |why: std::io::Error| {
         Trouble::Input(format!("{} cannot be written: {why}", path.display()))
     };
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(cannot)?;
-    let written = write(store, wanted, &mut file).await;
-    let flushed = written.and_then(|exported| file.sync_all().map(|()| exported).map_err(cannot));
-    if flushed.is_err() && std::fs::remove_file(path).is_err() {
-        out::error(&format!("{} is not whole, and cannot be removed\n", path.display()));
+    // A pipe or a device has no place to be taken.
+    if path.metadata().is_ok_and(|there| !there.is_file()) {
+        let mut file = File::options().write(true).open(path).map_err(cannot)?;
+        return write(store, wanted, &mut file).await;
     }
-    flushed
+    let draft = path.with_added_extension(format!("{}.new", std::process::id()));
+    let mut file =
+        File::options().write(true).create_new(true).mode(0o600).open(&draft).map_err(cannot)?;
+    let written = write(store, wanted, &mut file).await;
+    let placed = written.and_then(|exported| {
+        file.sync_all().and_then(|()| std::fs::rename(&draft, path)).map_err(cannot)?;
+        Ok(exported)
+    });
+    if placed.is_err() && std::fs::remove_file(&draft).is_err() {
+        out::error(&format!("{} is not whole, and cannot be removed\n", draft.display()));
+    }
+    placed
 }
 
 async fn write(
@@ -211,10 +216,15 @@ fn told(exported: &Exported) -> String {
         None => line("There is no evidence of this period.".to_owned()),
     }
     line(sums(exported.records, &exported.totals));
-    if let Some(since) = exported.chain_since.filter(|_| exported.before_chain > 0) {
+    let Outside { before_chain, elsewhere } = exported.outside;
+    if let Some(since) = exported.chain_since.filter(|_| before_chain > 0) {
         line(format!(
-            "{} attempts are from before the chain began on {since}, and are not in the file.",
-            exported.before_chain
+            "MISSING: {before_chain} attempts are from before the chain began on {since}, and are not in the file."
+        ));
+    }
+    if elsewhere > 0 {
+        line(format!(
+            "MISSING: {elsewhere} attempts of these days are in the chain under days far from them: a clock was wrong. Export those days too."
         ));
     }
     if exported.removed_days > 0 {
@@ -233,7 +243,10 @@ fn told(exported: &Exported) -> String {
         ));
     }
     if exported.damaged > 0 {
-        line(format!("DAMAGED: {} records cannot be read.", exported.damaged));
+        line(format!(
+            "DAMAGED: {} records or days are not as they were written.",
+            exported.damaged
+        ));
     }
     line(format!("Key: {}", exported.key.fingerprint()));
     text
@@ -328,6 +341,7 @@ fn as_json(checked: &Checked) -> serde_json::Value {
         "open_days": checked.open_days,
         "removed_days": checked.removed_days,
         "before_chain": checked.before_chain,
+        "elsewhere": checked.elsewhere,
         "records": checked.records,
         "journal": checked.journal,
         "totals": checked.totals,

@@ -97,7 +97,7 @@ fn to_roots(roots: &[usize], last: usize) -> Vec<Change> {
         }),
         change("sign a root with another key", move |l| {
             let dir = tempfile::tempdir().unwrap();
-            let stranger = InstanceKey::open(dir.path()).unwrap();
+            let stranger = InstanceKey::make(dir.path()).unwrap();
             let said = canonical(&l[root]["statement"]);
             l[root]["key"] = json!(stranger.public().to_hex());
             l[root]["signature"] = json!(stranger.sign(Purpose::Day, said.as_bytes()));
@@ -140,7 +140,7 @@ fn tampering_is_found_even_by_who_can_seal_a_file_again() {
     let runtime = runtime();
     let run = runtime.block_on(Run::three_days());
     let (file, _) = runtime.block_on(run.export(run.wanted()));
-    let key = InstanceKey::open(run.dir.path()).unwrap();
+    let key = InstanceKey::find(run.dir.path()).unwrap().unwrap();
     let honest = lines(&file);
     good(&sealed(honest.clone(), &key));
     let (records, roots) = (places(&honest, "record"), places(&honest, "root"));
@@ -166,11 +166,22 @@ fn an_enforced_record_in_clear_is_a_problem_of_its_own() {
         // A store that was lied to: this library makes no such attempt.
         run.attempt("anna@partner.example", super::How::Clear).await;
     });
-    run.meddle("UPDATE attempt SET json = replace(json, '\"level\":\"try\"', '\"level\":\"require\"'), class = class + 32");
-    let (file, exported) = runtime.block_on(run.export(run.wanted()));
-    assert_eq!(exported.totals.clear_under_enforced, 1);
-    let told = check(&file).problems;
+    let (file, _) = runtime.block_on(run.export(run.wanted()));
+    let key = InstanceKey::find(run.dir.path()).unwrap().unwrap();
+    let mut changed = lines(&file);
+    let place = places(&changed, "record")[0];
+    changed[place]["record"]["level"] = json!("require");
+    let told = check(&sealed(changed, &key)).problems;
     assert!(told.iter().any(|one| one.text.contains("enforced level went to")), "{told:?}");
+    run.meddle("UPDATE attempt SET class = class + 32");
+    let survey = runtime.block_on(run.survey());
+    assert_eq!(survey.totals.clear_under_enforced, 1);
+    run.meddle(
+        "UPDATE attempt SET json = replace(json, '\"level\":\"try\"', '\"level\":\"require\"')",
+    );
+    let (file, exported) = runtime.block_on(run.export(run.wanted()));
+    assert_eq!((exported.damaged, exported.complete), (1, false));
+    assert!(!check(&file).is_good());
 }
 
 #[test]
@@ -190,7 +201,7 @@ fn a_key_that_is_not_trusted_is_told() {
 fn roots_of_an_earlier_key_are_good_where_both_are_named() {
     let runtime = runtime();
     let run = runtime.block_on(Run::three_days());
-    let old = InstanceKey::open(run.dir.path()).unwrap().public().fingerprint();
+    let old = InstanceKey::find(run.dir.path()).unwrap().unwrap().public().fingerprint();
     std::fs::remove_file(run.dir.path().join("evidence.key")).unwrap();
     let (file, exported) = runtime.block_on(run.export(run.wanted()));
     let new = exported.key.fingerprint();
@@ -243,7 +254,7 @@ fn lines_in_another_order_are_found() {
     let run = runtime.block_on(Run::three_days());
     let (file, _) = runtime.block_on(run.export(run.wanted()));
     let honest = lines(&file);
-    let key = InstanceKey::open(run.dir.path()).unwrap();
+    let key = InstanceKey::find(run.dir.path()).unwrap().unwrap();
     proptest!(ProptestConfig::with_cases(200), |(from in 1..honest.len() - 1, to in 1..honest.len() - 1)| {
         prop_assume!(from != to);
         let mut moved = honest.clone();

@@ -284,7 +284,10 @@ fn begins(header: &Header, root: &Root, findings: &mut Findings) {
 
 /// What a root says that is wrong by itself.
 fn says(statement: &Statement, findings: &mut Findings) {
-    let Statement { day, journal, records, totals, .. } = statement;
+    let Statement { day, journal, records, totals, version, .. } = statement;
+    findings.unless(*version == Statement::VERSION, || {
+        format!("the root of {day} is of version {version}, which this program cannot judge")
+    });
     findings.unless(totals.delivered == *journal, || {
         format!(
             "{day}: {journal} recipients left the queue as delivered, and {} have a record of it",
