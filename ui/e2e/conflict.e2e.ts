@@ -13,7 +13,7 @@ beforeAll(async () => {
   browser = await launch()
   olga = await open(browser)
   await setUp(olga.page)
-  await apply(olga.page, POLICY)
+  await apply(POLICY)
   await makePersonByApi(olga.page, 'paul', 'policy-editor')
   paul = await open(browser)
   await signIn(paul.page, 'paul', PASSWORD)

@@ -15,7 +15,7 @@ beforeAll(async () => {
   window = await open(browser)
   page = window.page
   await setUp(page)
-  await apply(page, '[[domain]]\nname = "acme.example"\n\n[[outbound_source]]\nnetwork = "127.0.0.0/8"\n')
+  await apply('[[domain]]\nname = "acme.example"\n\n[[outbound_source]]\nnetwork = "127.0.0.0/8"\n')
 })
 
 afterAll(async () => {
@@ -87,6 +87,13 @@ async function outcome(to: string, subject: string, wanted: RegExp): Promise<str
 const taken = (to: string, subject: string) =>
   seen().messages.filter((message) => message.to.includes(to) && message.text.includes(`Subject: ${subject}`))
 
+/** The same, once there is one. */
+const arrived = (to: string, subject: string) =>
+  until(`"${subject}" at its site`, () => {
+    const found = taken(to, subject)
+    return found.length > 0 ? found : null
+  })
+
 /** The x-TLSLevel fields of a message, in their order. */
 const levels = (message: Seen | undefined) => message?.text.split('\r\n').filter((line) => /^x-TLSLevel:/i.test(line))
 
@@ -100,12 +107,12 @@ test('Opportunistic TLS: a rule that adds x-TLSLevel: Try, above Deliver Outboun
   await publish('the guide, Opportunistic TLS')
 
   await outcome('ben@open.example', 'opportunistic tls', /TLSv1\.[23]/)
-  const [message] = await until('the message at its site', () => (taken('ben@open.example', 'opportunistic tls').length ? taken('ben@open.example', 'opportunistic tls') : null))
+  const [message] = await arrived('ben@open.example', 'opportunistic tls')
   expect(message?.tls).toBe(true)
   expect(message?.text).toMatch(/^x-TLSLevel: Try\r$/m)
 
   await outcome('dan@plain.example', 'opportunistic clear', /Clear text/i)
-  expect(taken('dan@plain.example', 'opportunistic clear').map((found) => found.tls)).toEqual([false])
+  expect((await arrived('dan@plain.example', 'opportunistic clear')).map((found) => found.tls)).toEqual([false])
 })
 
 test('Custom Rule Data: the list of domains, one a line', async () => {
@@ -148,7 +155,7 @@ test('Enforced TLS: the rule is dragged above Deliver Outbound by mouse', async 
   await publish('the guide, Enforced TLS')
 
   await outcome('anna@partner.example', 'enforced partner', /TLSv1\.[23]/)
-  const [message] = taken('anna@partner.example', 'enforced partner')
+  const [message] = await arrived('anna@partner.example', 'enforced partner')
   expect(message?.tls).toBe(true)
   // both rules match, as the guide warns: the first header is what counts
   expect(levels(message)).toEqual(['x-TLSLevel: Require', 'x-TLSLevel: Try'])
@@ -205,12 +212,12 @@ test('both together: the rest by Does Not Match, ordered by keyboard, and one x-
 
   await outcome('ella@open.example', 'both open', /TLSv1\.[23]/)
   await outcome('fred@partner.example', 'both partner', /TLSv1\.[23]/)
-  const level = (to: string, subject: string) => levels(taken(to, subject)[0])
-  expect(level('ella@open.example', 'both open')).toEqual(['x-TLSLevel: Try'])
-  expect(level('fred@partner.example', 'both partner')).toEqual(['x-TLSLevel: Require'])
+  const level = async (to: string, subject: string) => levels((await arrived(to, subject))[0])
+  expect(await level('ella@open.example', 'both open')).toEqual(['x-TLSLevel: Try'])
+  expect(await level('fred@partner.example', 'both partner')).toEqual(['x-TLSLevel: Require'])
   // a handshake that breaks: clear text for the rest, and only for them
   await outcome('gus@broken.example', 'both broken', /Clear text/i)
-  expect(taken('gus@broken.example', 'both broken').map((found) => found.tls)).toEqual([false])
+  expect((await arrived('gus@broken.example', 'both broken')).map((found) => found.tls)).toEqual([false])
 })
 
 test('from a message to the rule that decided, and from the rule to what it matched', async () => {

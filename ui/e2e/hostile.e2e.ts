@@ -3,8 +3,8 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Browser, Page } from 'playwright-core'
-import { launch, makePersonByApi, open, seen, sendMail, setUp, until, type Window } from './stage'
-import { apply, screens } from './world'
+import { launch, makePersonByApi, open, seen, setUp, until, type Window } from './stage'
+import { apply, screens, take } from './world'
 
 const EVIL = [
   '<script>globalThis.struck=1</script>',
@@ -56,9 +56,9 @@ beforeAll(async () => {
   window = await open(browser)
   page = window.page
   await setUp(page)
-  await apply(page, POLICY)
+  await apply(POLICY)
   for (const [n, text] of EVIL.entries()) {
-    await sendMail({
+    await take({
       to: ['keep@open.example'],
       subject: `${n} ${text}`,
       headers: [
@@ -79,8 +79,8 @@ beforeAll(async () => {
         '--b--',
       ].join('\r\n'),
     })
-    await sendMail({ from: `"${'<script>struck=1</script>'}"@acme.example`, to: ['sent@open.example'], subject: `to ${n}` })
-    await sendMail({ to: [`"<img/src=x>${n}"@clear.example`, '"<b>x</b>"@nowhere.example'], subject: `odd ${n}` })
+    await take({ from: `"${'<script>struck=1</script>'}"@acme.example`, to: ['sent@open.example'], subject: `to ${n}` })
+    await take({ to: [`"<img/src=x>${n}"@clear.example`, '"<b>x</b>"@nowhere.example'], subject: `odd ${n}` })
   }
   await makePersonByApi(page, `<img src=x onerror=struck=1>`, 'viewer')
   await until('mail at a site', () => seen().messages.length >= EVIL.length)

@@ -21,7 +21,7 @@ beforeAll(async () => {
   window = await open(browser)
   page = window.page
   await setUp(page)
-  await apply(page, '[[domain]]\nname = "acme.example"\n\n[[outbound_source]]\nnetwork = "127.0.0.0/8"\n')
+  await apply('[[domain]]\nname = "acme.example"\n\n[[outbound_source]]\nnetwork = "127.0.0.0/8"\n')
 })
 
 afterAll(async () => {

@@ -16,7 +16,7 @@ beforeAll(async () => {
   browser = await launch()
   const window = await open(browser)
   await setUp(window.page)
-  await fillTheWorld(window.page)
+  await fillTheWorld()
   paths = await screens(window.page)
   await window.context.close()
 })

@@ -2,7 +2,7 @@
 // accounts, tokens, probes.
 
 import type { Page } from 'playwright-core'
-import { makePerson, seen, sendMail, until, verb } from './stage'
+import { makePerson, seen, sendMail, until, verb, type Mail } from './stage'
 
 /** The policy of the guide, as a file. */
 export const POLICY = `
@@ -51,23 +51,32 @@ system = "deliver_outbound"
 `
 
 /** Applies a policy on the command line and waits until it is in effect. */
-export async function apply(page: Page, policy: string): Promise<void> {
+export async function apply(policy: string): Promise<void> {
   const applied = verb(['policy', 'apply', '-', '--reason', 'the tests begin'], policy)
-  if (applied.status > 1) throw new Error(`policy apply: ${applied.out}`)
+  // 1 is an advice of lint, which the shadow rule that would reject has
+  if (applied.status !== 0 && applied.status !== 1) throw new Error(`policy apply: ${applied.out}`)
   await until('the policy in effect', async () => (await sendMail({ to: ['probe@open.example'], subject: 'first' })).startsWith('250'))
-  await page.waitForTimeout(0)
+}
+
+/** Sends a message that the gateway has to take. */
+export async function take(mail: Mail): Promise<void> {
+  const reply = await sendMail(mail)
+  if (!reply.startsWith('250')) throw new Error(`not taken: ${reply}`)
 }
 
 /** Puts something on every screen. */
-export async function fillTheWorld(page: Page): Promise<void> {
-  await apply(page, POLICY)
+export async function fillTheWorld(): Promise<void> {
+  await apply(POLICY)
   for (const to of ['anna@partner.example', 'ben@clear.example', 'cara@open.example', 'dan@broken.example', 'eve@nowhere.example']) {
-    await sendMail({ to: [to], subject: `to ${to}` })
+    await take({ to: [to], subject: `to ${to}` })
   }
-  await sendMail({ to: ['fay@open.example'], subject: 'invoice 17', body: 'Please pay.' })
+  await take({ to: ['fay@open.example'], subject: 'invoice 17', body: 'Please pay.' })
   makePerson('vera', 'viewer')
-  verb(['admin', 'create-token', 'nightly export', '--role', 'auditor'])
-  verb(['tls', 'probe', 'partner.example', 'clear.example', 'open.example'])
+  const token = verb(['admin', 'create-token', 'nightly export', '--role', 'auditor'])
+  if (token.status !== 0) throw new Error(`admin create-token: ${token.out}`)
+  // 1: a partner is not ready, which is so of clear.example
+  const probe = verb(['tls', 'probe', 'partner.example', 'clear.example', 'open.example'])
+  if (probe.status !== 1) throw new Error(`tls probe gave ${probe.status}: ${probe.out}`)
   await until('mail at the sites', () => seen().messages.length >= 4)
 }
 

@@ -62,6 +62,7 @@ pub(crate) fn not_stored(error: &StoreError) -> Reply {
         | Cause::NoRandomness
         | Cause::Hash(_)
         | Cause::NotServing
+        | Cause::NoKey
         | Cause::Closed => cannot_store(),
     }
 }

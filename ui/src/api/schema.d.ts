@@ -1519,7 +1519,7 @@ export interface components {
         EvidenceShape: {
             /**
              * Format: int64
-             * @description Attempts of the period from before the chain.
+             * @description Attempts of the period from before the chain, of all domains.
              */
             before_chain: number;
             /**
@@ -1539,9 +1539,14 @@ export interface components {
              * @description Of those, at an enforced level.
              */
             clear_under_enforced: number;
-            /** @description Whether nothing is missing. */
+            /** @description Whether there is evidence of the period, and nothing is missing. */
             complete: boolean;
             covered?: components["schemas"]["Days"] | null;
+            /**
+             * Format: int64
+             * @description Days and records that are not as they were written.
+             */
+            damaged: number;
             /**
              * Format: int64
              * @description Attempts that ended in waiting.
@@ -1552,6 +1557,11 @@ export interface components {
              * @description Recipients delivered to.
              */
             delivered: number;
+            /**
+             * Format: int64
+             * @description Attempts of the period, of all domains, that the chain has in a day far from it, since a clock was wrong.
+             */
+            elsewhere: number;
             /**
              * Format: int64
              * @description Of those, under TLS.

@@ -41,6 +41,11 @@ async fn every_screen_is_accessible_and_drawn() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_screen_says_what_it_has_not() {
+    Stage::run("states").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn hostile_content_is_inert() {
     Stage::run("hostile").await;
 }

@@ -269,6 +269,7 @@ async fn show(
         journal,
         gaps: gaps.into_iter().map(|Gap { first, last }| GapShape { first, last }).collect(),
         missing,
+        damaged,
         mismatches: mismatches
             .into_iter()
             .map(|Mismatch { day, journal, records }| MismatchShape {

@@ -10,7 +10,7 @@ import type { Evidence, Root } from '../../api/types'
 
 export function Roots({ data, period }: { data: Evidence; period: Period }) {
   const [open, setOpen] = useState(false)
-  const roots = useWhole<Root>(open ? '/tls/evidence/roots' : null)
+  const roots = useWhole<Root>(open ? `/tls/evidence/roots?from=${period.from}&to=${period.to}` : null)
   return (
     <section className="stack stack-sm" aria-label={t('evidence.roots')}>
       <div className="row row-between">
@@ -23,8 +23,7 @@ export function Roots({ data, period }: { data: Evidence; period: Period }) {
       </div>
       {open && (
         <Loaded query={roots}>
-          {(all) => {
-            const items = all.filter((root) => root.day >= period.from && root.day <= period.to)
+          {(items) => {
             if (items.length === 0) return <p className="muted">{t('evidence.rootsNone')}</p>
             return (
               <Table

@@ -80,7 +80,7 @@ function Result({ data, scope, period }: { data: Summary; scope: Scope; period: 
     <>
       <Card title={t('evidence.counts')} intro={t('evidence.of', { scope: scope.words, from: day(period.from), to: day(period.to) })}>
         {data.records === 0 ? (
-          <p className="muted">{t('evidence.nothing')}</p>
+          <p className="muted">{t(data.covered ? 'evidence.nothing' : 'evidence.none')}</p>
         ) : (
           <>
             {data.clear_under_enforced === 0 ? <Banner tone="ok" title={t('evidence.clearEnforcedNone')} /> : <Banner tone="bad" title={t('evidence.clearEnforcedSome', { n: data.clear_under_enforced })} />}
@@ -105,7 +105,7 @@ function Result({ data, scope, period }: { data: Summary; scope: Scope; period: 
         )}
       </Card>
       <Card title={t('evidence.completeness')}>
-        <Completeness data={data} />
+        <Completeness data={data} period={period} />
         <Roots data={data} period={period} />
         {data.key_fingerprint !== null && (
           <Facts
@@ -126,25 +126,46 @@ function Result({ data, scope, period }: { data: Summary; scope: Scope; period: 
   )
 }
 
-function Completeness({ data }: { data: Summary }) {
-  if (data.complete) {
+function Completeness({ data, period }: { data: Summary; period: Period }) {
+  if (data.covered === null || data.covered === undefined) {
     return (
-      <Banner tone="ok" title={t('evidence.complete')}>
-        <p>{t('evidence.completeText')}</p>
+      <Banner tone="warn" title={t('evidence.none')}>
+        <p>{data.chain_since ? t('evidence.chainSince', { day: day(data.chain_since) }) : t('evidence.noChain')}</p>
+        <Missing data={data} />
       </Banner>
     )
   }
   return (
     <>
-      <Banner tone="bad" title={t('evidence.incomplete')}>
-        <p>{data.gaps.length === 0 ? t('evidence.incompleteNoGap') : t('evidence.incompleteText', { n: data.gaps.length })}</p>
-      </Banner>
+      {data.complete ? (
+        <Banner tone="ok" title={t('evidence.complete')}>
+          <p>{t('evidence.completeText')}</p>
+        </Banner>
+      ) : (
+        <Banner tone="bad" title={t('evidence.incomplete')}>
+          <Missing data={data} />
+        </Banner>
+      )}
+      {data.covered.from > period.from && <Banner>{t('evidence.begins', { day: day(data.covered.from) })}</Banner>}
+      {data.removed_days > 0 && <Banner tone="warn">{t('evidence.removed', { n: data.removed_days })}</Banner>}
       {data.gaps.length > 0 && (
         <Table caption={t('evidence.gaps')} rows={data.gaps} rowKey={(_, at) => String(at)} columns={[{ key: 'gap', head: t('evidence.gaps'), names: true, cell: (gap) => <code>{gap.first === gap.last ? String(gap.first) : `${String(gap.first)}–${String(gap.last)}`}</code> }]} />
       )}
-      {(data.mismatches ?? []).map((one) => (
+    </>
+  )
+}
+
+/** Everything that is missing or not as it was written, in sentences. */
+function Missing({ data }: { data: Summary }) {
+  return (
+    <>
+      {data.missing > 0 && <p>{t('evidence.missing', { n: data.missing })}</p>}
+      {data.mismatches.map((one) => (
         <p key={one.day}>{t('evidence.mismatch', { day: day(one.day), journal: one.journal, records: one.records })}</p>
       ))}
+      {data.damaged > 0 && <p>{t('evidence.damaged', { n: data.damaged })}</p>}
+      {data.before_chain > 0 && <p>{t('evidence.beforeChain', { n: data.before_chain })}</p>}
+      {data.elsewhere > 0 && <p>{t('evidence.elsewhere', { n: data.elsewhere })}</p>}
     </>
   )
 }

@@ -40,7 +40,12 @@ async fn a_browser_takes_it_compressed_and_whole() {
     let plain = world.owner(Ask::new("GET", EXPORT)).await;
     let packed = world.owner(Ask::new("GET", EXPORT).with("accept-encoding", "gzip")).await;
     assert_eq!((packed.status.as_u16(), packed.header("content-encoding")), (200, "gzip"));
-    assert!(!packed.bytes.is_empty() && packed.bytes.len() < plain.bytes.len());
+    let mut text = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&packed.bytes[..]), &mut text)
+        .unwrap();
+    assert!(packed.bytes.len() < plain.bytes.len());
+    let checked = gatepost_store::evidence::verify(text.as_slice(), &[]).unwrap();
+    assert!(checked.is_good(), "{:?}", checked.problems);
 }
 
 #[tokio::test]
