@@ -208,11 +208,27 @@ fn described() -> OpenApiRouter<Api> {
 /// The OpenAPI 3.1 document of the API.
 pub fn document() -> OpenApi {
     let mut document = described().into_openapi();
-    for item in document.paths.paths.values_mut() {
-        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
-        operations.into_iter().flatten().for_each(name_problems);
+    for (path, item) in &mut document.paths.paths {
+        let operations = [
+            ("get", &mut item.get),
+            ("put", &mut item.put),
+            ("post", &mut item.post),
+            ("delete", &mut item.delete),
+        ];
+        for (method, operation) in operations {
+            let Some(operation) = operation else { continue };
+            operation.operation_id = Some(operation_id(method, path));
+            name_problems(operation);
+        }
     }
     document
+}
+
+/// A name that no other operation has, since programs are generated with it: `get_queue_id` for `GET /api/v1/queue/{id}`.
+fn operation_id(method: &str, path: &str) -> String {
+    let below = path.strip_prefix(PREFIX).unwrap_or(path);
+    let words = below.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    std::iter::once(method).chain(words).collect::<Vec<_>>().join("_")
 }
 
 /// Gives the answers of an operation that are no success the media type that they come with (RFC 9457 section 3).

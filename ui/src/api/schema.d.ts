@@ -12,7 +12,7 @@ export interface paths {
             cookie?: never;
         };
         /** The account that is signed in. */
-        get: operations["show"];
+        get: operations["get_account"];
         put?: never;
         post?: never;
         delete?: never;
@@ -30,7 +30,7 @@ export interface paths {
         };
         get?: never;
         /** Changes the password. Other sessions of the account end. */
-        put: operations["password"];
+        put: operations["put_account_password"];
         post?: never;
         delete?: never;
         options?: never;
@@ -46,7 +46,7 @@ export interface paths {
             cookie?: never;
         };
         /** The account's own sessions. */
-        get: operations["sessions"];
+        get: operations["get_account_sessions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -66,7 +66,7 @@ export interface paths {
         put?: never;
         post?: never;
         /** Ends one of the account's own sessions. */
-        delete: operations["close"];
+        delete: operations["delete_account_sessions_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -81,11 +81,11 @@ export interface paths {
         };
         get?: never;
         /** Turns the second factor on. */
-        put: operations["totp_confirm"];
+        put: operations["put_account_totp"];
         /** Offers a second factor. It is asked for once its first code was sent back. */
-        post: operations["totp_begin"];
+        post: operations["post_account_totp"];
         /** Turns the second factor off. */
-        delete: operations["totp_off"];
+        delete: operations["delete_account_totp"];
         options?: never;
         head?: never;
         patch?: never;
@@ -99,7 +99,7 @@ export interface paths {
             cookie?: never;
         };
         /** The entries, newest first. */
-        get: operations["list"];
+        get: operations["get_audit"];
         put?: never;
         post?: never;
         delete?: never;
@@ -116,7 +116,7 @@ export interface paths {
             cookie?: never;
         };
         /** Whether the log is whole: every hash is computed again. */
-        get: operations["verify"];
+        get: operations["get_audit_verify"];
         put?: never;
         post?: never;
         delete?: never;
@@ -133,10 +133,10 @@ export interface paths {
             cookie?: never;
         };
         /** Our domains. */
-        get: operations["domains"];
+        get: operations["get_domains"];
         put?: never;
         /** Makes a domain ours. */
-        post: operations["create_domain"];
+        post: operations["post_domains"];
         delete?: never;
         options?: never;
         head?: never;
@@ -151,12 +151,12 @@ export interface paths {
             cookie?: never;
         };
         /** A domain of ours. */
-        get: operations["domain"];
+        get: operations["get_domains_name"];
         /** Replaces a domain with its routes. */
-        put: operations["replace_domain"];
+        put: operations["put_domains_name"];
         post?: never;
         /** Makes a domain nobody's: mail for it is outbound from then on. */
-        delete: operations["remove_domain"];
+        delete: operations["delete_domains_name"];
         options?: never;
         head?: never;
         patch?: never;
@@ -170,7 +170,7 @@ export interface paths {
             cookie?: never;
         };
         /** Messages, newest first, with what became of each recipient. */
-        get: operations["list"];
+        get: operations["get_history"];
         put?: never;
         post?: never;
         delete?: never;
@@ -187,7 +187,7 @@ export interface paths {
             cookie?: never;
         };
         /** Attempt records, newest first. */
-        get: operations["list"];
+        get: operations["get_messages"];
         put?: never;
         post?: never;
         delete?: never;
@@ -204,7 +204,7 @@ export interface paths {
             cookie?: never;
         };
         /** All that is known about a message. */
-        get: operations["show"];
+        get: operations["get_messages_id"];
         put?: never;
         post?: never;
         delete?: never;
@@ -221,7 +221,7 @@ export interface paths {
             cookie?: never;
         };
         /** Takes a browser back from the provider, and signs the person in. */
-        get: operations["callback"];
+        get: operations["get_oidc_callback"];
         put?: never;
         post?: never;
         delete?: never;
@@ -238,7 +238,7 @@ export interface paths {
             cookie?: never;
         };
         /** Sends a browser to the provider. */
-        get: operations["start"];
+        get: operations["get_oidc_start"];
         put?: never;
         post?: never;
         delete?: never;
@@ -255,10 +255,10 @@ export interface paths {
             cookie?: never;
         };
         /** Who may send to anybody through us. */
-        get: operations["sources"];
+        get: operations["get_outbound_sources"];
         put?: never;
         /** Lets a network send to anybody through us. */
-        post: operations["create_source"];
+        post: operations["post_outbound_sources"];
         delete?: never;
         options?: never;
         head?: never;
@@ -276,7 +276,7 @@ export interface paths {
         put?: never;
         post?: never;
         /** Takes that away from a network. */
-        delete: operations["remove_source"];
+        delete: operations["delete_outbound_sources_network"];
         options?: never;
         head?: never;
         patch?: never;
@@ -290,7 +290,7 @@ export interface paths {
             cookie?: never;
         };
         /** How the gateway does. */
-        get: operations["show"];
+        get: operations["get_overview"];
         put?: never;
         post?: never;
         delete?: never;
@@ -310,9 +310,9 @@ export interface paths {
          * The policy that holds.
          * @description `Accept: application/toml` gives the policy file. The `ETag` is the revision, which a change sends as `If-Match`.
          */
-        get: operations["read"];
+        get: operations["get_policy"];
         /** Makes a document the policy: all of it or none. */
-        put: operations["publish"];
+        put: operations["put_policy"];
         post?: never;
         delete?: never;
         options?: never;
@@ -330,7 +330,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Says what would come of a policy, and changes nothing. */
-        post: operations["check"];
+        post: operations["post_policy_check"];
         delete?: never;
         options?: never;
         head?: never;
@@ -347,7 +347,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Says what a policy would change. */
-        post: operations["compare"];
+        post: operations["post_policy_diff"];
         delete?: never;
         options?: never;
         head?: never;
@@ -362,7 +362,7 @@ export interface paths {
             cookie?: never;
         };
         /** What is unwise in the policy that holds. */
-        get: operations["lint"];
+        get: operations["get_policy_lint"];
         put?: never;
         post?: never;
         delete?: never;
@@ -379,7 +379,7 @@ export interface paths {
             cookie?: never;
         };
         /** Every revision, newest first. */
-        get: operations["list"];
+        get: operations["get_policy_revisions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -396,7 +396,7 @@ export interface paths {
             cookie?: never;
         };
         /** A revision with what it said. */
-        get: operations["show"];
+        get: operations["get_policy_revisions_n"];
         put?: never;
         post?: never;
         delete?: never;
@@ -413,7 +413,7 @@ export interface paths {
             cookie?: never;
         };
         /** What is different between two revisions. */
-        get: operations["compare"];
+        get: operations["get_policy_revisions_n_diff"];
         put?: never;
         post?: never;
         delete?: never;
@@ -432,7 +432,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Makes an old revision the policy again, as a new revision. */
-        post: operations["rollback"];
+        post: operations["post_policy_rollback"];
         delete?: never;
         options?: never;
         head?: never;
@@ -447,7 +447,7 @@ export interface paths {
             cookie?: never;
         };
         /** Quarantined recipients, newest first. */
-        get: operations["list"];
+        get: operations["get_quarantine"];
         put?: never;
         post?: never;
         delete?: never;
@@ -466,7 +466,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Releases or deletes many, if they are as many as is said. */
-        post: operations["act_on_many"];
+        post: operations["post_quarantine_actions"];
         delete?: never;
         options?: never;
         head?: never;
@@ -481,11 +481,11 @@ export interface paths {
             cookie?: never;
         };
         /** A quarantined recipient; of a message's id, its first. */
-        get: operations["show"];
+        get: operations["get_quarantine_id"];
         put?: never;
         post?: never;
         /** Deletes it. */
-        delete: operations["delete"];
+        delete: operations["delete_quarantine_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -499,7 +499,7 @@ export interface paths {
             cookie?: never;
         };
         /** A quarantined message as text alone: nothing of it is opened, run or fetched. */
-        get: operations["look"];
+        get: operations["get_quarantine_id_preview"];
         put?: never;
         post?: never;
         delete?: never;
@@ -518,7 +518,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Delivers it, with the level that the rules gave it. */
-        post: operations["release"];
+        post: operations["post_quarantine_id_release"];
         delete?: never;
         options?: never;
         head?: never;
@@ -533,7 +533,7 @@ export interface paths {
             cookie?: never;
         };
         /** Waiting recipients, oldest message first. */
-        get: operations["list"];
+        get: operations["get_queue"];
         put?: never;
         post?: never;
         delete?: never;
@@ -552,7 +552,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Acts on all that a filter picks, if they are as many as is said. */
-        post: operations["act_on_many"];
+        post: operations["post_queue_actions"];
         delete?: never;
         options?: never;
         head?: never;
@@ -567,7 +567,7 @@ export interface paths {
             cookie?: never;
         };
         /** How many waiting recipients a filter picks. */
-        get: operations["count"];
+        get: operations["get_queue_count"];
         put?: never;
         post?: never;
         delete?: never;
@@ -584,7 +584,7 @@ export interface paths {
             cookie?: never;
         };
         /** How much waits, by domain and age. */
-        get: operations["shape"];
+        get: operations["get_queue_shape"];
         put?: never;
         post?: never;
         delete?: never;
@@ -601,11 +601,11 @@ export interface paths {
             cookie?: never;
         };
         /** A waiting recipient, or all of a message. */
-        get: operations["show"];
+        get: operations["get_queue_id"];
         put?: never;
         post?: never;
         /** Gives waiting mail up, and tells nobody. */
-        delete: operations["delete"];
+        delete: operations["delete_queue_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -621,7 +621,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Gives waiting mail up, and tells its senders why. */
-        post: operations["bounce"];
+        post: operations["post_queue_id_bounce"];
         delete?: never;
         options?: never;
         head?: never;
@@ -638,7 +638,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Keeps waiting mail from being tried, until it is released. */
-        post: operations["hold"];
+        post: operations["post_queue_id_hold"];
         delete?: never;
         options?: never;
         head?: never;
@@ -655,7 +655,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Lets mail go that is held; it is due at once. */
-        post: operations["release"];
+        post: operations["post_queue_id_release"];
         delete?: never;
         options?: never;
         head?: never;
@@ -672,7 +672,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Makes waiting mail due now. */
-        post: operations["retry"];
+        post: operations["post_queue_id_retry"];
         delete?: never;
         options?: never;
         head?: never;
@@ -687,10 +687,10 @@ export interface paths {
             cookie?: never;
         };
         /** Every set, without its values. */
-        get: operations["list"];
+        get: operations["get_rule_data"];
         put?: never;
         /** Makes a set. */
-        post: operations["create"];
+        post: operations["post_rule_data"];
         delete?: never;
         options?: never;
         head?: never;
@@ -707,7 +707,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Says what a text comes to, and changes nothing. */
-        post: operations["look"];
+        post: operations["post_rule_data_preview"];
         delete?: never;
         options?: never;
         head?: never;
@@ -722,12 +722,12 @@ export interface paths {
             cookie?: never;
         };
         /** A set with its values. */
-        get: operations["show"];
+        get: operations["get_rule_data_id"];
         /** Replaces a set. Another name is taken over into the rules that use it. */
-        put: operations["replace"];
+        put: operations["put_rule_data_id"];
         post?: never;
         /** Deletes a set that no rule uses. */
-        delete: operations["remove"];
+        delete: operations["delete_rule_data_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -741,10 +741,10 @@ export interface paths {
             cookie?: never;
         };
         /** Every rule, in the order in which they are tried. */
-        get: operations["list"];
+        get: operations["get_rules"];
         put?: never;
         /** Makes a rule. It stands above the System Rules unless `position` says where. */
-        post: operations["create"];
+        post: operations["post_rules"];
         delete?: never;
         options?: never;
         head?: never;
@@ -760,7 +760,7 @@ export interface paths {
         };
         get?: never;
         /** Puts all rules into an order. */
-        put: operations["reorder"];
+        put: operations["put_rules_order"];
         post?: never;
         delete?: never;
         options?: never;
@@ -776,12 +776,12 @@ export interface paths {
             cookie?: never;
         };
         /** A rule. */
-        get: operations["show"];
+        get: operations["get_rules_id"];
         /** Replaces a rule; keys that are left out are as in a new one. Of a System Rule, `active` and nothing else changes. */
-        put: operations["replace"];
+        put: operations["put_rules_id"];
         post?: never;
         /** Deletes a rule. A System Rule stays; it can be switched off. */
-        delete: operations["remove"];
+        delete: operations["delete_rules_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -795,12 +795,12 @@ export interface paths {
             cookie?: never;
         };
         /** Who is signed in. */
-        get: operations["show"];
+        get: operations["get_session"];
         put?: never;
         /** Signs in. */
-        post: operations["open"];
+        post: operations["post_session"];
         /** Signs out. */
-        delete: operations["close"];
+        delete: operations["delete_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -814,7 +814,7 @@ export interface paths {
             cookie?: never;
         };
         /** Everybody's sessions. */
-        get: operations["sessions"];
+        get: operations["get_sessions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -834,7 +834,7 @@ export interface paths {
         put?: never;
         post?: never;
         /** Ends somebody's session. */
-        delete: operations["close"];
+        delete: operations["delete_sessions_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -850,7 +850,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Makes the first owner, with the token of the one-time link. */
-        post: operations["set_up"];
+        post: operations["post_setup"];
         delete?: never;
         options?: never;
         head?: never;
@@ -865,9 +865,9 @@ export interface paths {
             cookie?: never;
         };
         /** Where outbound mail goes instead of to MX. */
-        get: operations["smart_hosts"];
+        get: operations["get_smart_hosts"];
         /** Replaces all smart hosts. */
-        put: operations["replace_smart_hosts"];
+        put: operations["put_smart_hosts"];
         post?: never;
         delete?: never;
         options?: never;
@@ -883,7 +883,7 @@ export interface paths {
             cookie?: never;
         };
         /** The gateway and what it runs on. */
-        get: operations["show"];
+        get: operations["get_system"];
         put?: never;
         post?: never;
         delete?: never;
@@ -900,9 +900,9 @@ export interface paths {
             cookie?: never;
         };
         /** What no header can weaken. */
-        get: operations["tls_policies"];
+        get: operations["get_tls_policies"];
         /** Replaces all TLS policies. */
-        put: operations["replace_tls_policies"];
+        put: operations["put_tls_policies"];
         post?: never;
         delete?: never;
         options?: never;
@@ -918,7 +918,7 @@ export interface paths {
             cookie?: never;
         };
         /** Every domain that the policy, a probe or mail names, with the level that mail to it gets. */
-        get: operations["list"];
+        get: operations["get_tls_domains"];
         put?: never;
         post?: never;
         delete?: never;
@@ -935,7 +935,7 @@ export interface paths {
             cookie?: never;
         };
         /** What the evidence of a period comes to. */
-        get: operations["show"];
+        get: operations["get_tls_evidence"];
         put?: never;
         post?: never;
         delete?: never;
@@ -952,7 +952,7 @@ export interface paths {
             cookie?: never;
         };
         /** The evidence of a period as one file that proves itself. Taking it is in the audit log. */
-        get: operations["export"];
+        get: operations["get_tls_evidence_export"];
         put?: never;
         post?: never;
         delete?: never;
@@ -969,7 +969,7 @@ export interface paths {
             cookie?: never;
         };
         /** The roots of the days of a period, oldest first. */
-        get: operations["roots"];
+        get: operations["get_tls_evidence_roots"];
         put?: never;
         post?: never;
         delete?: never;
@@ -988,7 +988,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Looks what delivery would do at each level, sending nothing, and keeps what was seen. */
-        post: operations["probe"];
+        post: operations["post_tls_probe"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1003,7 +1003,7 @@ export interface paths {
             cookie?: never;
         };
         /** The newest probe of every domain, newest first. */
-        get: operations["kept"];
+        get: operations["get_tls_probes"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1020,7 +1020,7 @@ export interface paths {
             cookie?: never;
         };
         /** The TLS report. */
-        get: operations["told"];
+        get: operations["get_tls_report"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1037,10 +1037,10 @@ export interface paths {
             cookie?: never;
         };
         /** Every token. */
-        get: operations["list"];
+        get: operations["get_tokens"];
         put?: never;
         /** Makes a token. */
-        post: operations["create"];
+        post: operations["post_tokens"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1058,7 +1058,7 @@ export interface paths {
         put?: never;
         post?: never;
         /** Ends a token. */
-        delete: operations["revoke"];
+        delete: operations["delete_tokens_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1074,7 +1074,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Says what would become of a message, and changes nothing. */
-        post: operations["simulate"];
+        post: operations["post_trace"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1089,10 +1089,10 @@ export interface paths {
             cookie?: never;
         };
         /** Every account. */
-        get: operations["list"];
+        get: operations["get_users"];
         put?: never;
         /** Makes an account. */
-        post: operations["create"];
+        post: operations["post_users"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1107,12 +1107,12 @@ export interface paths {
             cookie?: never;
         };
         /** An account. */
-        get: operations["show"];
+        get: operations["get_users_id"];
         /** Changes an account. One that is disabled, or has a new password or role, loses its sessions. */
-        put: operations["change"];
+        put: operations["put_users_id"];
         post?: never;
         /** Deletes an account. */
-        delete: operations["delete"];
+        delete: operations["delete_users_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -3274,7 +3274,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    show: {
+    get_account: {
         parameters: {
             query?: never;
             header?: never;
@@ -3317,7 +3317,7 @@ export interface operations {
             };
         };
     };
-    password: {
+    put_account_password: {
         parameters: {
             query?: never;
             header?: never;
@@ -3410,7 +3410,7 @@ export interface operations {
             };
         };
     };
-    sessions: {
+    get_account_sessions: {
         parameters: {
             query?: never;
             header?: never;
@@ -3453,7 +3453,7 @@ export interface operations {
             };
         };
     };
-    close: {
+    delete_account_sessions_id: {
         parameters: {
             query?: never;
             header?: never;
@@ -3505,7 +3505,7 @@ export interface operations {
             };
         };
     };
-    totp_confirm: {
+    put_account_totp: {
         parameters: {
             query?: never;
             header?: never;
@@ -3592,7 +3592,7 @@ export interface operations {
             };
         };
     };
-    totp_begin: {
+    post_account_totp: {
         parameters: {
             query?: never;
             header?: never;
@@ -3651,7 +3651,7 @@ export interface operations {
             };
         };
     };
-    totp_off: {
+    delete_account_totp: {
         parameters: {
             query?: never;
             header?: never;
@@ -3744,7 +3744,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    get_audit: {
         parameters: {
             query?: {
                 /** @description By whom. */
@@ -3810,7 +3810,7 @@ export interface operations {
             };
         };
     };
-    verify: {
+    get_audit_verify: {
         parameters: {
             query?: never;
             header?: never;
@@ -3853,7 +3853,7 @@ export interface operations {
             };
         };
     };
-    domains: {
+    get_domains: {
         parameters: {
             query?: {
                 /** @description How many, 1 to 1000; 100 where nothing is said. */
@@ -3901,7 +3901,7 @@ export interface operations {
             };
         };
     };
-    create_domain: {
+    post_domains: {
         parameters: {
             query?: {
                 /** @description Kept with the revision. */
@@ -4002,7 +4002,7 @@ export interface operations {
             };
         };
     };
-    domain: {
+    get_domains_name: {
         parameters: {
             query?: never;
             header?: never;
@@ -4048,7 +4048,7 @@ export interface operations {
             };
         };
     };
-    replace_domain: {
+    put_domains_name: {
         parameters: {
             query?: {
                 /** @description Kept with the revision. */
@@ -4160,7 +4160,7 @@ export interface operations {
             };
         };
     };
-    remove_domain: {
+    delete_domains_name: {
         parameters: {
             query?: {
                 /** @description Kept with the revision. */
@@ -4250,7 +4250,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    get_history: {
         parameters: {
             query?: {
                 /** @description An id of a message or an entry, or a text in the sender, a recipient or the subject. */
@@ -4322,7 +4322,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    get_messages: {
         parameters: {
             query?: {
                 /** @description The recipient: the whole address. */
@@ -4398,7 +4398,7 @@ export interface operations {
             };
         };
     };
-    show: {
+    get_messages_id: {
         parameters: {
             query?: never;
             header?: never;
@@ -4452,7 +4452,7 @@ export interface operations {
             };
         };
     };
-    callback: {
+    get_oidc_callback: {
         parameters: {
             query?: {
                 /** @description What was sent to the provider. */
@@ -4522,7 +4522,7 @@ export interface operations {
             };
         };
     };
-    start: {
+    get_oidc_start: {
         parameters: {
             query?: never;
             header?: never;
@@ -4566,7 +4566,7 @@ export interface operations {
             };
         };
     };
-    sources: {
+    get_outbound_sources: {
         parameters: {
             query?: {
                 /** @description How many, 1 to 1000; 100 where nothing is said. */
@@ -4614,7 +4614,7 @@ export interface operations {
             };
         };
     };
-    create_source: {
+    post_outbound_sources: {
         parameters: {
             query?: {
                 /** @description Kept with the revision. */
@@ -4723,7 +4723,7 @@ export interface operations {
             };
         };
     };
-    remove_source: {
+    delete_outbound_sources_network: {
         parameters: {
             query?: {
                 /** @description Kept with the revision. */
@@ -4813,7 +4813,7 @@ export interface operations {
             };
         };
     };
-    show: {
+    get_overview: {
         parameters: {
             query?: never;
             header?: never;
@@ -4848,7 +4848,7 @@ export interface operations {
             };
         };
     };
-    read: {
+    get_policy: {
         parameters: {
             query?: never;
             header?: never;
@@ -4891,7 +4891,7 @@ export interface operations {
             };
         };
     };
-    publish: {
+    put_policy: {
         parameters: {
             query?: {
                 /** @description Kept with the revision. */
@@ -4993,7 +4993,7 @@ export interface operations {
             };
         };
     };
-    check: {
+    post_policy_check: {
         parameters: {
             query?: never;
             header?: never;
@@ -5065,7 +5065,7 @@ export interface operations {
             };
         };
     };
-    compare: {
+    post_policy_diff: {
         parameters: {
             query?: never;
             header?: never;
@@ -5152,7 +5152,7 @@ export interface operations {
             };
         };
     };
-    lint: {
+    get_policy_lint: {
         parameters: {
             query?: never;
             header?: never;
@@ -5187,7 +5187,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    get_policy_revisions: {
         parameters: {
             query?: {
                 /** @description How many, 1 to 1000; 100 where nothing is said. */
@@ -5235,7 +5235,7 @@ export interface operations {
             };
         };
     };
-    show: {
+    get_policy_revisions_n: {
         parameters: {
             query?: never;
             header?: never;
@@ -5281,7 +5281,7 @@ export interface operations {
             };
         };
     };
-    compare: {
+    get_policy_revisions_n_diff: {
         parameters: {
             query?: {
                 /** @description The other revision; without it, the one that holds. */
@@ -5338,7 +5338,7 @@ export interface operations {
             };
         };
     };
-    rollback: {
+    post_policy_rollback: {
         parameters: {
             query?: never;
             header: {
@@ -5444,7 +5444,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    get_quarantine: {
         parameters: {
             query?: {
                 /** @description A text in the sender, the recipient, the subject or the rule, or an id. */
@@ -5502,7 +5502,7 @@ export interface operations {
             };
         };
     };
-    act_on_many: {
+    post_quarantine_actions: {
         parameters: {
             query?: never;
             header?: never;
@@ -5589,7 +5589,7 @@ export interface operations {
             };
         };
     };
-    show: {
+    get_quarantine_id: {
         parameters: {
             query?: never;
             header?: never;
@@ -5643,7 +5643,7 @@ export interface operations {
             };
         };
     };
-    delete: {
+    delete_quarantine_id: {
         parameters: {
             query?: {
                 /** @description Why; kept in the history and the audit log. */
@@ -5708,7 +5708,7 @@ export interface operations {
             };
         };
     };
-    look: {
+    get_quarantine_id_preview: {
         parameters: {
             query?: never;
             header?: never;
@@ -5762,7 +5762,7 @@ export interface operations {
             };
         };
     };
-    release: {
+    post_quarantine_id_release: {
         parameters: {
             query?: never;
             header?: never;
@@ -5852,7 +5852,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    get_queue: {
         parameters: {
             query?: {
                 /** @description In the language of the command line: `domain=partner.example and level>=require and age>2h`. */
@@ -5912,7 +5912,7 @@ export interface operations {
             };
         };
     };
-    act_on_many: {
+    post_queue_actions: {
         parameters: {
             query?: never;
             header?: never;
@@ -5999,7 +5999,7 @@ export interface operations {
             };
         };
     };
-    count: {
+    get_queue_count: {
         parameters: {
             query?: {
                 /** @description In the language of the command line. */
@@ -6055,7 +6055,7 @@ export interface operations {
             };
         };
     };
-    shape: {
+    get_queue_shape: {
         parameters: {
             query?: {
                 /** @description In the language of the command line. */
@@ -6111,7 +6111,7 @@ export interface operations {
             };
         };
     };
-    show: {
+    get_queue_id: {
         parameters: {
             query?: never;
             header?: never;
@@ -6165,7 +6165,7 @@ export interface operations {
             };
         };
     };
-    delete: {
+    delete_queue_id: {
         parameters: {
             query?: {
                 /** @description Why; kept in the history and the audit log. */
@@ -6230,7 +6230,7 @@ export interface operations {
             };
         };
     };
-    bounce: {
+    post_queue_id_bounce: {
         parameters: {
             query?: never;
             header?: never;
@@ -6320,7 +6320,7 @@ export interface operations {
             };
         };
     };
-    hold: {
+    post_queue_id_hold: {
         parameters: {
             query?: never;
             header?: never;
@@ -6410,7 +6410,7 @@ export interface operations {
             };
         };
     };
-    release: {
+    post_queue_id_release: {
         parameters: {
             query?: never;
             header?: never;
@@ -6500,7 +6500,7 @@ export interface operations {
             };
         };
     };
-    retry: {
+    post_queue_id_retry: {
         parameters: {
             query?: never;
             header?: never;
@@ -6590,7 +6590,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    get_rule_data: {
         parameters: {
             query?: {
                 /** @description How many, 1 to 1000; 100 where nothing is said. */
@@ -6638,7 +6638,7 @@ export interface operations {
             };
         };
     };
-    create: {
+    post_rule_data: {
         parameters: {
             query?: {
                 /** @description Kept with the revision. */
@@ -6739,7 +6739,7 @@ export interface operations {
             };
         };
     };
-    look: {
+    post_rule_data_preview: {
         parameters: {
             query?: never;
             header?: never;
@@ -6818,7 +6818,7 @@ export interface operations {
             };
         };
     };
-    show: {
+    get_rule_data_id: {
         parameters: {
             query?: never;
             header?: never;
@@ -6864,7 +6864,7 @@ export interface operations {
             };
         };
     };
-    replace: {
+    put_rule_data_id: {
         parameters: {
             query?: {
                 /** @description Kept with the revision. */
@@ -6976,7 +6976,7 @@ export interface operations {
             };
         };
     };
-    remove: {
+    delete_rule_data_id: {
         parameters: {
             query?: {
                 /** @description Kept with the revision. */
@@ -7074,7 +7074,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    get_rules: {
         parameters: {
             query?: {
                 /** @description How many, 1 to 1000; 100 where nothing is said. */
@@ -7122,7 +7122,7 @@ export interface operations {
             };
         };
     };
-    create: {
+    post_rules: {
         parameters: {
             query?: {
                 /** @description Kept with the revision. */
@@ -7223,7 +7223,7 @@ export interface operations {
             };
         };
     };
-    reorder: {
+    put_rules_order: {
         parameters: {
             query?: {
                 /** @description Kept with the revision. */
@@ -7324,7 +7324,7 @@ export interface operations {
             };
         };
     };
-    show: {
+    get_rules_id: {
         parameters: {
             query?: never;
             header?: never;
@@ -7370,7 +7370,7 @@ export interface operations {
             };
         };
     };
-    replace: {
+    put_rules_id: {
         parameters: {
             query?: {
                 /** @description Kept with the revision. */
@@ -7482,7 +7482,7 @@ export interface operations {
             };
         };
     };
-    remove: {
+    delete_rules_id: {
         parameters: {
             query?: {
                 /** @description Kept with the revision. */
@@ -7580,7 +7580,7 @@ export interface operations {
             };
         };
     };
-    show: {
+    get_session: {
         parameters: {
             query?: never;
             header?: never;
@@ -7607,7 +7607,7 @@ export interface operations {
             };
         };
     };
-    open: {
+    post_session: {
         parameters: {
             query?: never;
             header?: never;
@@ -7694,7 +7694,7 @@ export interface operations {
             };
         };
     };
-    close: {
+    delete_session: {
         parameters: {
             query?: never;
             header?: never;
@@ -7735,7 +7735,7 @@ export interface operations {
             };
         };
     };
-    sessions: {
+    get_sessions: {
         parameters: {
             query?: never;
             header?: never;
@@ -7778,7 +7778,7 @@ export interface operations {
             };
         };
     };
-    close: {
+    delete_sessions_id: {
         parameters: {
             query?: {
                 /** @description Why; kept in the audit log. */
@@ -7841,7 +7841,7 @@ export interface operations {
             };
         };
     };
-    set_up: {
+    post_setup: {
         parameters: {
             query?: never;
             header?: never;
@@ -7928,7 +7928,7 @@ export interface operations {
             };
         };
     };
-    smart_hosts: {
+    get_smart_hosts: {
         parameters: {
             query?: {
                 /** @description How many, 1 to 1000; 100 where nothing is said. */
@@ -7976,7 +7976,7 @@ export interface operations {
             };
         };
     };
-    replace_smart_hosts: {
+    put_smart_hosts: {
         parameters: {
             query?: {
                 /** @description Kept with the revision. */
@@ -8077,7 +8077,7 @@ export interface operations {
             };
         };
     };
-    show: {
+    get_system: {
         parameters: {
             query?: never;
             header?: never;
@@ -8112,7 +8112,7 @@ export interface operations {
             };
         };
     };
-    tls_policies: {
+    get_tls_policies: {
         parameters: {
             query?: {
                 /** @description How many, 1 to 1000; 100 where nothing is said. */
@@ -8160,7 +8160,7 @@ export interface operations {
             };
         };
     };
-    replace_tls_policies: {
+    put_tls_policies: {
         parameters: {
             query?: {
                 /** @description Kept with the revision. */
@@ -8261,7 +8261,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    get_tls_domains: {
         parameters: {
             query?: {
                 /** @description Somewhere in the domain. */
@@ -8319,7 +8319,7 @@ export interface operations {
             };
         };
     };
-    show: {
+    get_tls_evidence: {
         parameters: {
             query?: {
                 /** @description The first day, UTC; thirty days ago where nothing is said. */
@@ -8389,7 +8389,7 @@ export interface operations {
             };
         };
     };
-    export: {
+    get_tls_evidence_export: {
         parameters: {
             query?: {
                 /** @description The first day, UTC; thirty days ago where nothing is said. */
@@ -8459,7 +8459,7 @@ export interface operations {
             };
         };
     };
-    roots: {
+    get_tls_evidence_roots: {
         parameters: {
             query?: {
                 /** @description The first day, UTC; thirty days ago where nothing is said. */
@@ -8519,7 +8519,7 @@ export interface operations {
             };
         };
     };
-    probe: {
+    post_tls_probe: {
         parameters: {
             query?: never;
             header?: never;
@@ -8599,7 +8599,7 @@ export interface operations {
             };
         };
     };
-    kept: {
+    get_tls_probes: {
         parameters: {
             query?: {
                 /** @description Every record that is kept of this domain, instead of the newest of each. */
@@ -8657,7 +8657,7 @@ export interface operations {
             };
         };
     };
-    told: {
+    get_tls_report: {
         parameters: {
             query?: {
                 /** @description Since the beginning of this day in UTC, RFC 3339; thirty days ago where nothing is said. */
@@ -8719,7 +8719,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    get_tokens: {
         parameters: {
             query?: never;
             header?: never;
@@ -8762,7 +8762,7 @@ export interface operations {
             };
         };
     };
-    create: {
+    post_tokens: {
         parameters: {
             query?: {
                 /** @description Why; kept in the audit log. */
@@ -8852,7 +8852,7 @@ export interface operations {
             };
         };
     };
-    revoke: {
+    delete_tokens_id: {
         parameters: {
             query?: {
                 /** @description Why; kept in the audit log. */
@@ -8915,7 +8915,7 @@ export interface operations {
             };
         };
     };
-    simulate: {
+    post_trace: {
         parameters: {
             query?: never;
             header?: never;
@@ -9002,7 +9002,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    get_users: {
         parameters: {
             query?: never;
             header?: never;
@@ -9045,7 +9045,7 @@ export interface operations {
             };
         };
     };
-    create: {
+    post_users: {
         parameters: {
             query?: {
                 /** @description Why; kept in the audit log. */
@@ -9135,7 +9135,7 @@ export interface operations {
             };
         };
     };
-    show: {
+    get_users_id: {
         parameters: {
             query?: never;
             header?: never;
@@ -9189,7 +9189,7 @@ export interface operations {
             };
         };
     };
-    change: {
+    put_users_id: {
         parameters: {
             query?: {
                 /** @description Why; kept in the audit log. */
@@ -9290,7 +9290,7 @@ export interface operations {
             };
         };
     };
-    delete: {
+    delete_users_id: {
         parameters: {
             query?: {
                 /** @description Why; kept in the audit log. */

@@ -38,6 +38,23 @@ fn every_shape_has_a_name_of_its_own() {
     assert!(places.contains_key("Problem"), "the shapes are found: {places:?}");
 }
 
+/// OpenAPI 3.1 section 4.8.10: a program that is generated has one function for each.
+#[test]
+fn every_operation_has_a_name_of_its_own() {
+    let document = serde_json::to_value(document()).unwrap();
+    let mut names = BTreeMap::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let Some(name) = operation["operationId"].as_str() else { continue };
+            let here = format!("{method} {path}");
+            let other = names.insert(name.to_owned(), here.clone());
+            assert_eq!(other, None, "{name} is {here} too");
+        }
+    }
+    assert_eq!(names["post_queue_id_hold"], "post /api/v1/queue/{id}/hold");
+    assert_eq!(names["get_policy"], "get /api/v1/policy");
+}
+
 /// The names of the structures and enumerations of a source that derive `ToSchema`.
 fn shapes(source: &str) -> Vec<String> {
     let declared = |line: &str| {
