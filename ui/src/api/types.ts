@@ -4,7 +4,7 @@
 // nothing; and which words and objects stand where the document says no more than "a string" or "an object". `Told`
 // takes such a narrower word only for a key that the document has, and only where it fits what the document says.
 
-import type { components } from './schema'
+import type { components, paths } from './schema'
 
 type Schemas = components['schemas']
 
@@ -20,6 +20,11 @@ export type Told<T, N extends { [K in keyof N]: K extends keyof T ? Narrower<T[K
 
 /** One page, as every list of the API gives it. */
 export type PageOf<T> = Omit<Whole<Schemas['Page_UserShape']>, 'items'> & { items: T[] }
+
+type Method = 'get' | 'put' | 'post' | 'delete'
+/** A path of the API below /api/v1 that takes one of these methods, with anything where the document has a parameter. */
+export type ApiPath<M extends Method = Method> = { [P in keyof paths]: P extends `/api/v1${infer Rest}` ? ({ [K in M]: paths[P][K] extends object ? Filled<Rest> : never }[M]) : never }[keyof paths]
+type Filled<P extends string> = P extends `${infer Before}{${string}}${infer After}` ? `${Before}${string}${Filled<After>}` : P
 
 // People
 

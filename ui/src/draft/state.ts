@@ -7,7 +7,7 @@
  */
 
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react'
-import type { Check, DataFacts, PageOf, RuleFacts, WirePolicy, Written } from '../api/types'
+import type { ApiPath, Check, DataFacts, PageOf, RuleFacts, WirePolicy, Written } from '../api/types'
 import { api, call, ProblemError } from '../lib/api'
 import { readAgain } from '../lib/paging'
 import { invalidate, useRefresh } from '../lib/query'
@@ -86,7 +86,7 @@ function put(next: Partial<Loaded>): void {
   for (const listener of listeners) listener()
 }
 
-async function all<T>(path: string): Promise<T[]> {
+async function all<T>(path: ApiPath<'get'>): Promise<T[]> {
   const pages = await readAgain<T>(async (cursor, limit) => {
     return api.get<PageOf<T>>(path, { query: { cursor, limit } })
   }, Infinity)

@@ -3,7 +3,7 @@
 // of the session, an answer 401 first asks the reader to sign in again and then repeats the request, so that
 // nothing that was typed is lost.
 
-import type { Problem } from '../api/types'
+import type { ApiPath, Problem } from '../api/types'
 import { saveBlob } from './save'
 
 /** A refusal of the gateway, or its silence (`status` 0). */
@@ -109,7 +109,7 @@ const signingIn = new Set(['/problems/wrong-credentials', '/problems/second-fact
 /**
  * Asks the gateway. Throws `ProblemError` for a refusal and for silence, `AbortError` when `signal` fired.
  */
-export async function call<T>(method: string, path: string, options: CallOptions = {}): Promise<Answer<T>> {
+export async function call<T>(method: string, path: ApiPath, options: CallOptions = {}): Promise<Answer<T>> {
   try {
     return await once<T>(method, path, options)
   } catch (error) {
@@ -120,7 +120,7 @@ export async function call<T>(method: string, path: string, options: CallOptions
   }
 }
 
-async function once<T>(method: string, path: string, options: CallOptions): Promise<Answer<T>> {
+async function once<T>(method: string, path: ApiPath, options: CallOptions): Promise<Answer<T>> {
   const headers: Record<string, string> = { Accept: options.accept ?? 'application/json' }
   if (options.body !== undefined) headers['Content-Type'] = 'application/json'
   if (method !== 'GET' && csrf !== null) headers['X-CSRF-Token'] = csrf
@@ -177,14 +177,14 @@ type Rest = Omit<CallOptions, 'body'>
 
 /** The answers alone, for those who need nothing of their head. */
 export const api = {
-  get: <T>(path: string, options?: Rest) => call<T>('GET', path, options).then((a) => a.data),
-  post: <T>(path: string, body?: unknown, options?: Rest) => call<T>('POST', path, { ...options, body }).then((a) => a.data),
-  put: <T>(path: string, body?: unknown, options?: Rest) => call<T>('PUT', path, { ...options, body }).then((a) => a.data),
-  del: <T>(path: string, body?: unknown, options?: Rest) => call<T>('DELETE', path, { ...options, body }).then((a) => a.data),
+  get: <T>(path: ApiPath<'get'>, options?: Rest) => call<T>('GET', path, options).then((a) => a.data),
+  post: <T>(path: ApiPath<'post'>, body?: unknown, options?: Rest) => call<T>('POST', path, { ...options, body }).then((a) => a.data),
+  put: <T>(path: ApiPath<'put'>, body?: unknown, options?: Rest) => call<T>('PUT', path, { ...options, body }).then((a) => a.data),
+  del: <T>(path: ApiPath<'delete'>, body?: unknown, options?: Rest) => call<T>('DELETE', path, { ...options, body }).then((a) => a.data),
 }
 
 /** Fetches a file and hands it to the browser to keep. */
-export async function download(path: string, fallback: string, options: CallOptions = {}): Promise<void> {
+export async function download(path: ApiPath<'get'>, fallback: string, options: CallOptions = {}): Promise<void> {
   const answer = await call<Blob>('GET', path, { accept: '*/*', ...options })
   saveBlob(answer.filename ?? fallback, answer.data)
 }

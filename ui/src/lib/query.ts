@@ -3,7 +3,7 @@
 // what the component asks now is dropped.
 
 import { useCallback, useEffect, useRef, useState } from 'react'
-import type { PageOf } from '../api/types'
+import type { ApiPath, PageOf } from '../api/types'
 import { onReturn, present } from './activity'
 import { address, call, ProblemError, type Answer, type CallOptions, type QueryValue } from './api'
 import { append, pageSize, readAgain, type Pages } from './paging'
@@ -84,7 +84,7 @@ interface Held<T> {
 }
 
 /** Reads a path, again whenever it or its parameters change. A path null reads nothing. */
-export function useQuery<T>(path: string | null, options: QueryOptions = {}): Query<T> {
+export function useQuery<T>(path: ApiPath<'get'> | null, options: QueryOptions = {}): Query<T> {
   const url = path === null ? null : address(path, options.query)
   const [held, setHeld] = useState<Held<T>>({ url, data: undefined, etag: null, at: null, error: null, done: false })
   const [round, setRound] = useState(0)
@@ -142,7 +142,7 @@ interface HeldPages<T> extends Pages<T> {
 }
 
 /** Reads a list page by page. A reload reads as many entries again as are shown, so that nothing jumps. */
-export function usePaged<T>(path: string | null, options: QueryOptions = {}): Paged<T> {
+export function usePaged<T>(path: ApiPath<'get'> | null, options: QueryOptions = {}): Paged<T> {
   const url = path === null ? null : address(path, options.query)
   const nothing: HeldPages<T> = { url, items: [], next: null, total: null, error: null, done: false }
   const [held, setHeld] = useState<HeldPages<T>>(nothing)

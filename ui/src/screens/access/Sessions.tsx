@@ -8,7 +8,7 @@ import { Time } from '../../lib/format'
 import { t } from '../../lib/i18n'
 import { useQuery } from '../../lib/query'
 
-export function SessionsTable({ path, all = false }: { path: string; all?: boolean }) {
+export function SessionsTable({ path, all = false }: { path: '/sessions' | '/account/sessions'; all?: boolean }) {
   const { reload } = useSession()
   const query = useQuery<PageOf<SessionInfo>>(path)
   const end = async (session: SessionInfo) => {

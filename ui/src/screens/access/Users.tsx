@@ -115,7 +115,7 @@ function UserMenu({ user, onDo, onEnable }: { user: User; onDo: (what: 'role' | 
 function Confirmations({ doing, onClose, onDone }: { doing: Doing; onClose: () => void; onDone: (text: string) => void }) {
   const user = doing?.user
   const name = user?.name ?? ''
-  const path = `/users/${segment(user?.id ?? '')}`
+  const path = `/users/${segment(user?.id ?? '')}` as const
   return (
     <>
       <ConfirmWithReason

@@ -1,12 +1,12 @@
 // A list that is needed whole: read to its end, however many pages it comes in.
 
 import { useCallback, useEffect, useState } from 'react'
-import type { PageOf } from '../../api/types'
+import type { ApiPath, PageOf } from '../../api/types'
 import { api, ProblemError } from '../../lib/api'
 import { largest } from '../../lib/paging'
 
 /** Reads a list to its end. */
-export async function readWhole<T>(path: string, signal: AbortSignal): Promise<T[]> {
+export async function readWhole<T>(path: ApiPath<'get'>, signal: AbortSignal): Promise<T[]> {
   const items: T[] = []
   let cursor: string | null = null
   do {
@@ -18,7 +18,7 @@ export async function readWhole<T>(path: string, signal: AbortSignal): Promise<T
 }
 
 /** Reads a whole list; a path null reads nothing. */
-export function useWhole<T>(path: string | null): { data: T[] | undefined; error: ProblemError | null; loading: boolean; reload: () => void } {
+export function useWhole<T>(path: ApiPath<'get'> | null): { data: T[] | undefined; error: ProblemError | null; loading: boolean; reload: () => void } {
   const [state, setState] = useState<{ data: T[] | undefined; error: ProblemError | null }>({ data: undefined, error: null })
   const [round, setRound] = useState(0)
   useEffect(() => {
