@@ -10,7 +10,7 @@ import type { Evidence, Root } from '../../api/types'
 
 export function Roots({ data, period }: { data: Evidence; period: Period }) {
   const [open, setOpen] = useState(false)
-  const roots = useWhole<Root>(open ? `/tls/evidence/roots?from=${period.from}&to=${period.to}` : null)
+  const roots = useWhole<Root>(open ? '/tls/evidence/roots' : null, { from: period.from, to: period.to })
   return (
     <section className="stack stack-sm" aria-label={t('evidence.roots')}>
       <div className="row row-between">
