@@ -94,6 +94,7 @@ const tls: Record<keyof typeof en, Message> = {
   paste: 'Domains, eine je Zeile',
   suggest: 'Domains vorschlagen',
   suggestHint: 'Fügt die hinzu, die 30 Tage lang nur geprüftes TLS hatten.',
+  suggestedNone: 'Keine Domain, die nicht erzwungen wird, hatte 30 Tage lang nur geprüftes TLS.',
   suggested: { one: '{n} Domain hatte 30 Tage lang nur geprüftes TLS und steht jetzt in der Liste.', other: '{n} Domains hatten 30 Tage lang nur geprüftes TLS und stehen jetzt in der Liste.' },
   pasteHint: 'Leere Zeilen, Kommentare nach # und Doppelte schaden nicht. Ein Punkt davor, .partner.example, meint die Subdomains.',
   list: 'Liste',

@@ -92,6 +92,7 @@ const tls = {
   paste: 'Domains, one a line',
   suggest: 'Suggest domains',
   suggestHint: 'Adds those that had nothing but verified TLS for 30 days.',
+  suggestedNone: 'No domain that is not enforced had nothing but verified TLS for 30 days.',
   suggested: { one: '{n} domain had nothing but verified TLS for 30 days, and is in the list now.', other: '{n} domains had nothing but verified TLS for 30 days, and are in the list now.' },
   pasteHint: 'Blank lines, comments after # and duplicates do no harm. A dot in front, .partner.example, means its subdomains.',
   list: 'List',

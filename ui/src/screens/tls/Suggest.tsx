@@ -27,7 +27,7 @@ export function Suggest({ pasted }: { pasted: Pasted }) {
           {t('tls.suggest')}
         </Button>
         <span role="status" className="small muted">
-          {found === null ? t('tls.suggestHint') : t('tls.suggested', { n: found })}
+          {found === null ? t('tls.suggestHint') : found === 0 ? t('tls.suggestedNone') : t('tls.suggested', { n: found })}
         </span>
       </div>
       <ErrorBanner error={look.error} />
