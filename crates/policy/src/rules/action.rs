@@ -35,11 +35,11 @@ impl Action {
         }
     }
 
-    /// Whether the Action changes the fields of a name.
-    pub(crate) fn touches(&self, name: &str) -> bool {
+    /// The name of the fields that the Action changes.
+    pub(crate) fn touched(&self) -> &str {
         match &self.effect {
-            Effect::Add(field) | Effect::SetLevel(field) => field.name().eq_ignore_ascii_case(name),
-            Effect::Remove(removed) => removed.eq_ignore_ascii_case(name),
+            Effect::Add(field) | Effect::SetLevel(field) => field.name(),
+            Effect::Remove(removed) => removed,
         }
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! It serialises to the shape of `rules trace --json`.
 
+use gatepost_wire::address::Mailbox;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -125,6 +126,20 @@ pub fn trace(snapshot: &Snapshot, facts: &Facts) -> Trace {
         })
         .collect();
     Trace { recipients }
+}
+
+/// The TLS that a message demands for each of its recipients: that of [`trace`], by the same walk, without the rest.
+pub fn levels(snapshot: &Snapshot, facts: &Facts) -> Vec<TlsTrace> {
+    let mail = Mail::new(facts, snapshot.rules.own());
+    let level = |recipient: &Mailbox| {
+        let direction = facts.direction_override.unwrap_or_else(|| snapshot.direction(recipient));
+        let probe = Probe::of_mailbox(recipient);
+        let walked = walk(snapshot.rules.rules(), &mail, &probe, direction, |_, _, _| ());
+        let (mut demands, _) = demands(&walked.unwrap_or_default(), facts, &snapshot.tls);
+        demands.extend(policies(snapshot, facts, recipient));
+        tls(&demands, snapshot.revision)
+    };
+    facts.recipients.iter().map(level).collect()
 }
 
 fn step(rule: &Rule, view: &View<'_>, answer: &Answer) -> Step {

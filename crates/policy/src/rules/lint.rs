@@ -239,15 +239,16 @@ fn levels<'r>(
     let together = |above: &'r Rule, between: &'r [Rule]| {
         let mut both = region_of(above);
         both.extend(region_of(rule));
-        // Rules between the two that always take the upper one's field off.
+        if reasoner.is_empty(&both) || reasoner.is_covered(&both, enders) {
+            return false;
+        }
+        // Rules between the two that always take the upper one's field off: looked for last, there are many between.
         let clearing: Vec<Vec<Literal<'r>>> = between
             .iter()
             .filter(|rule| rule.active && !rule.shadow && level_effect(rule).clears)
             .map(region_of)
             .collect();
-        !reasoner.is_empty(&both)
-            && !reasoner.is_covered(&both, enders)
-            && (clearing.is_empty() || !reasoner.is_covered(&both, &clearing))
+        clearing.is_empty() || !reasoner.is_covered(&both, &clearing)
     };
     let mut duplicate = None;
     let mut weaker = None;

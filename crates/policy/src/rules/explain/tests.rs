@@ -4,7 +4,11 @@ use super::*;
 use crate::samples::*;
 
 fn traced(snapshot: &Snapshot, message: &[u8], to: &[&str]) -> Value {
-    serde_json::to_value(trace(snapshot, &facts(message, to))).unwrap()
+    let facts = facts(message, to);
+    let traced = trace(snapshot, &facts);
+    let levels_traced: Vec<_> = traced.recipients.iter().map(|one| one.tls.clone()).collect();
+    assert_eq!(levels(snapshot, &facts), levels_traced);
+    serde_json::to_value(traced).unwrap()
 }
 
 #[test]

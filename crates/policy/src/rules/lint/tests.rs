@@ -205,3 +205,24 @@ fn a_thousand_rules_are_linted() {
     }
     assert_eq!(lint(&text), []);
 }
+
+#[test]
+fn among_a_thousand_rules_one_that_two_others_leave_nothing_for_is_found() {
+    let from = |who: &str| {
+        format!("{{ condition = \"sender\", match = \"matches\", value = \"{who}@acme.example\" }}")
+    };
+    let about = |what: &str| {
+        format!("{{ condition = \"subject\", match = \"matches\", value = \"{what}\" }}")
+    };
+    let mut text = BASE.to_owned();
+    for number in 0..500 {
+        text.push_str(&ending(&format!("s{number}"), &about(&format!("project {number:03}"))));
+        text.push_str(&ending(&format!("p{number}"), &from(&format!("person{number}"))));
+    }
+    let anna = from("anna");
+    text.push_str(&ending("out", &format!("{anna}, {OUT}")));
+    text.push_str(&ending("in", &format!("{anna}, {IN}")));
+    text.push_str(&ending("nothing left", &anna));
+    text.push_str(&ending("something left", &from("bob")));
+    assert_eq!(lint(&text), [found(FindingKind::Unreachable, "nothing left")]);
+}
