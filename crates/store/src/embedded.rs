@@ -32,6 +32,7 @@ mod rows;
 mod rulebook;
 mod schema;
 mod settings;
+mod sums;
 mod writer;
 
 #[cfg(test)]

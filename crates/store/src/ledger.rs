@@ -1,13 +1,18 @@
 //! Every attempt, a page at a time: for reports over more history than fits in memory.
 //!
 //! A page continues behind a [`Mark`], so what is written or removed while somebody
-//! reads neither repeats nor hides an attempt.
+//! reads neither repeats nor hides an attempt. Sums over attempts are kept, and cost no such reading.
+
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use gatepost_policy::{evidence::Attempt, id::EntryId};
 use gatepost_wire::timestamp::Timestamp;
 
-use crate::error::StoreError;
+use crate::{
+    error::StoreError,
+    sums::{DaySums, HourSums},
+};
 
 /// Which attempts are read. What is `None` does not limit.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -60,6 +65,28 @@ pub trait Ledger: Send + Sync {
         after: Option<Mark>,
         most: usize,
     ) -> Result<Page, StoreError>;
+
+    /// The sums of every day in UTC that a stretch of time touches, whole days, by day and domain. It reads no
+    /// attempt: what it costs depends on days and domains alone.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn day_sums(
+        &self,
+        since: Timestamp,
+        until: Timestamp,
+        domain: Option<&str>,
+    ) -> Result<Vec<DaySums>, StoreError>;
+
+    /// The sums of every hour in UTC from the one of `since` on, by its beginning; those without an attempt are left
+    /// out. It reads no attempt.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn hour_sums(
+        &self,
+        since: Timestamp,
+    ) -> Result<BTreeMap<Timestamp, HourSums>, StoreError>;
 
     /// The domains below `parent` that mail was sent to, sorted. It reads all of history.
     ///

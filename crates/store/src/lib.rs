@@ -38,6 +38,7 @@ mod samples;
 mod segment;
 mod shape;
 pub mod story;
+mod sums;
 mod traits;
 mod view;
 
@@ -72,6 +73,7 @@ pub use crate::{
     queue::Sentence,
     rulebook::{Hit, HitCount, Hits, Ids, Named, Renamed, Rulebook},
     shape::{AGES, By, Line as ShapeLine, Row as ShapeRow, Shape},
+    sums::{DaySums, HourSums},
     traits::{Dispatch, Enqueue, Inspect, Journal, Settings, SettingsError},
     view::{
         Author, Committed, Counts, EntryState, Event, EventKind, Held, MessageStory, Pruned,

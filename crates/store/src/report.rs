@@ -9,9 +9,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gatepost_policy::evidence::{Attempt, Ending, NoTls, Why};
-use gatepost_policy::tls::{Level, VerifiedBy};
+use gatepost_policy::tls::Level;
 use gatepost_wire::timestamp::Timestamp;
 use serde::Serialize;
+
+use crate::sums::{Count, DAY, Kind, KindOfSession};
 
 pub use self::csv::document as csv;
 
@@ -26,8 +28,6 @@ pub enum By {
     /// A month of the calendar.
     Month,
 }
-
-const DAY: i64 = 86_400_000;
 
 impl By {
     /// The period that a moment belongs to: a day, the Monday of a week, a month.
@@ -64,14 +64,14 @@ pub struct InClear {
 }
 
 impl InClear {
-    fn add(&mut self, why: NoTls) {
-        let count = match why {
+    fn add(&mut self, why: NoTls, count: u64) {
+        let sum = match why {
             NoTls::LevelPlain => &mut self.level_plain,
             NoTls::NotOffered => &mut self.not_offered,
             NoTls::Refused => &mut self.refused,
             NoTls::HandshakeFailed => &mut self.handshake_failed,
         };
-        *count += 1;
+        *sum += count;
     }
 
     /// Every reason with its count.
@@ -122,7 +122,14 @@ pub struct Sums {
 }
 
 fn merge_words(to: &mut BTreeMap<String, u64>, from: &BTreeMap<String, u64>) {
-    from.iter().for_each(|(word, n)| *to.entry(word.clone()).or_default() += n);
+    from.iter().for_each(|(word, n)| add_word(to, word, *n));
+}
+
+fn add_word(to: &mut BTreeMap<String, u64>, word: &str, count: u64) {
+    match to.get_mut(word) {
+        Some(sum) => *sum += count,
+        None => drop(to.insert(word.to_owned(), count)),
+    }
 }
 
 impl Sums {
@@ -146,29 +153,32 @@ impl Sums {
 
     /// Adds an attempt.
     pub fn add(&mut self, attempt: &Attempt) {
-        self.first = Some(self.first.map_or(attempt.at, |first| first.min(attempt.at)));
-        self.last = Some(self.last.map_or(attempt.at, |last| last.max(attempt.at)));
-        *self.levels.entry(attempt.level).or_default() += 1;
-        match attempt.outcome {
-            Ending::Delivered => self.add_delivery(attempt),
-            Ending::Deferred if for_tls(attempt) => self.deferred_for_tls += 1,
-            Ending::Bounced if for_tls(attempt) => self.bounced_for_tls += 1,
+        self.add_kind(&Kind::of(attempt), Count::one(attempt.at));
+    }
+
+    /// Adds attempts of one kind.
+    pub(crate) fn add_kind(&mut self, kind: &Kind, of: Count) {
+        self.first = Some(self.first.map_or(of.first, |first| first.min(of.first)));
+        self.last = Some(self.last.map_or(of.last, |last| last.max(of.last)));
+        *self.levels.entry(kind.level).or_default() += of.count;
+        match kind.outcome {
+            Ending::Delivered => self.add_deliveries(kind, of.count),
+            Ending::Deferred if kind.for_tls => self.deferred_for_tls += of.count,
+            Ending::Bounced if kind.for_tls => self.bounced_for_tls += of.count,
             Ending::Deferred | Ending::Bounced => {}
         }
     }
 
-    fn add_delivery(&mut self, attempt: &Attempt) {
-        self.delivered += 1;
-        match (&attempt.tls, attempt.clear_because) {
-            (Some(tls), _) => {
-                self.over_tls += 1;
-                if tls.verified_by != VerifiedBy::None {
-                    self.verified += 1;
-                }
-                *self.versions.entry(tls.version.clone()).or_default() += 1;
-                *self.ciphers.entry(tls.cipher.clone()).or_default() += 1;
+    fn add_deliveries(&mut self, kind: &Kind, count: u64) {
+        self.delivered += count;
+        match (&kind.tls, kind.clear) {
+            (Some(KindOfSession { version, cipher, verified }), _) => {
+                self.over_tls += count;
+                self.verified += if *verified { count } else { 0 };
+                add_word(&mut self.versions, version, count);
+                add_word(&mut self.ciphers, cipher, count);
             }
-            (None, Some(why)) => self.in_clear.add(why),
+            (None, Some(why)) => self.in_clear.add(why, count),
             (None, None) => {}
         }
     }

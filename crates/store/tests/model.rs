@@ -14,8 +14,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use gatepost_policy::{document::Profile, evidence::Ending, id::MessageId, tls::Level};
 use gatepost_store::{
-    Author, Claim, Clock as _, Dispatch as _, Enqueue as _, Inspect as _, ManualClock, NewMessage,
-    Order, Ready, Search, Selection, embedded::Embedded, memory::Memory,
+    Author, Claim, Clock as _, Dispatch as _, Enqueue as _, Inspect as _, Ledger as _, ManualClock,
+    NewMessage, Order, Ready, Search, Selection, embedded::Embedded, memory::Memory,
 };
 use proptest::prelude::*;
 use samples as s;
@@ -283,6 +283,15 @@ impl Pair {
             attempts.sort_by_key(|a| (a.at, a.message, a.recipient.clone()));
         }
         assert_eq!(real, model);
+        let always = gatepost_wire::timestamp::Timestamp::from_millis(0);
+        assert_eq!(
+            self.real.day_sums(always, now, None).await.unwrap(),
+            self.model.day_sums(always, now, None).await.unwrap()
+        );
+        assert_eq!(
+            self.real.hour_sums(always).await.unwrap(),
+            self.model.hour_sums(always).await.unwrap()
+        );
     }
 
     /// Every body that is needed is whole, and none is kept that is not.

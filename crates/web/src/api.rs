@@ -118,8 +118,6 @@ pub(crate) struct Api {
     pub(crate) condition: Arc<dyn Condition>,
     pub(crate) meters: Meters,
     desk: Arc<policy::held::Desk>,
-    /// Sums over attempts, kept between requests.
-    pub(crate) tallies: Arc<mail::Tallies>,
     pub(crate) sign_on: Option<Arc<dyn SignOn>>,
     table: Arc<Table>,
 }
@@ -162,7 +160,6 @@ impl Api {
             condition,
             meters,
             desk,
-            tallies: Arc::default(),
             sign_on,
             table,
         }

@@ -6,17 +6,19 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::rows;
+use super::{rows, sums::Gathered};
 use crate::{
     clock::Clock,
     error::StoreError,
     evidence::{DayRow, GENESIS, Prepared, UtcDay, link},
+    queue::Evidence,
 };
 
 /// The end of the chain within one transaction.
 pub(super) struct Chain<'a> {
     clock: &'a dyn Clock,
     end: Option<End>,
+    sums: Gathered,
 }
 
 struct End {
@@ -27,15 +29,15 @@ struct End {
 
 impl<'a> Chain<'a> {
     /// The chain of a transaction that runs by this clock.
-    pub(super) const fn new(clock: &'a dyn Clock) -> Self {
-        Self { clock, end: None }
+    pub(super) fn new(clock: &'a dyn Clock) -> Self {
+        Self { clock, end: None, sums: Gathered::default() }
     }
 
-    /// Adds a record, if `insert` writes its row: not where it is there already.
+    /// Adds a record, to the chain and to the sums, if `insert` writes its row: not where it is there already.
     pub(super) fn add(
         &mut self,
         connection: &Connection,
-        record: &Prepared,
+        (evidence, record): (&Evidence, &Prepared),
         insert: impl FnOnce(u64) -> Result<bool, rusqlite::Error>,
     ) -> Result<(), StoreError> {
         let row = &mut self.end(connection)?.row;
@@ -43,6 +45,7 @@ impl<'a> Chain<'a> {
         if insert(seq)? {
             row.after = link(&row.after, seq, &record.leaf);
             row.records = row.records.saturating_add(1);
+            self.sums.add(&evidence.domain, &evidence.attempt);
         }
         Ok(())
     }
@@ -60,8 +63,9 @@ impl<'a> Chain<'a> {
         Ok(())
     }
 
-    /// Writes where the chain stands now.
+    /// Writes where the chain stands now, and what the records add to the sums.
     pub(super) fn put_down(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        self.sums.put_down(connection)?;
         let Some(End { row, delivered }) = self.end.take() else { return Ok(()) };
         write_row(connection, &row)?;
         if delivered > 0 {

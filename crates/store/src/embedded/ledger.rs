@@ -1,14 +1,17 @@
 //! Attempts a page at a time, along the key of their table.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use gatepost_policy::evidence::Attempt;
 use gatepost_wire::timestamp::Timestamp;
 use rusqlite::params;
 
-use super::{Embedded, rows};
+use super::{Embedded, rows, sums};
 use crate::{
     error::StoreError,
     ledger::{Ledger, Mark, Page, Stretch},
+    sums::{DAY, DaySums, HOUR, HourSums, begin},
 };
 
 #[async_trait]
@@ -51,6 +54,24 @@ impl Ledger for Embedded {
                 Ok(Page { attempts, marks, next })
             })
             .await
+    }
+
+    async fn day_sums(
+        &self,
+        since: Timestamp,
+        until: Timestamp,
+        domain: Option<&str>,
+    ) -> Result<Vec<DaySums>, StoreError> {
+        let domain = domain.map(str::to_lowercase);
+        let span = (begin(since, DAY), until.millis());
+        self.core.read(move |connection| sums::days(connection, span, domain.as_deref())).await
+    }
+
+    async fn hour_sums(
+        &self,
+        since: Timestamp,
+    ) -> Result<BTreeMap<Timestamp, HourSums>, StoreError> {
+        self.core.read(move |connection| sums::hours(connection, begin(since, HOUR))).await
     }
 
     async fn domains_below(&self, parent: &str) -> Result<Vec<String>, StoreError> {

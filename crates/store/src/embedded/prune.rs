@@ -7,7 +7,7 @@ use gatepost_policy::id::EntryId;
 use gatepost_wire::timestamp::Timestamp;
 use rusqlite::params;
 
-use super::{Embedded, changes, quarantine::Fate, rows, rulebook};
+use super::{Embedded, changes, quarantine::Fate, rows, rulebook, sums};
 use crate::{
     error::StoreError,
     evidence::{Evidence as _, UtcDay},
@@ -67,6 +67,9 @@ impl Embedded {
         }
         let cut = self.cut_chain(UtcDay::of(oldest)).await?;
         let chained = self.delete(CHAINED, rows::signed(cut)).await?;
+        if chained.saturating_add(unchained) > 0 {
+            self.act(|connection, _| Ok((sums::prune(connection)?, Vec::new()))).await?;
+        }
         Ok(chained.saturating_add(unchained))
     }
 

@@ -70,7 +70,7 @@ impl Departure {
         chain: &mut Chain<'_>,
     ) -> Result<(), StoreError> {
         for (evidence, json, chained) in &self.evidence {
-            chain.add(connection, chained, |seq| {
+            chain.add(connection, (evidence, chained), |seq| {
                 let (record, place) = ((evidence, json.as_str()), (seq, chained));
                 rows::insert_attempt(connection, self.key.message, record, place)
             })?;

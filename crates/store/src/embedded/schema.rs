@@ -10,7 +10,7 @@ use gatepost_policy::document::{PolicyDocument, Profile};
 use gatepost_wire::timestamp::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{OpenError, rulebook, settings};
+use super::{OpenError, rulebook, settings, sums};
 use crate::{error::StoreError, view::Author};
 
 /// How long a transaction waits for that of another process.
@@ -226,7 +226,32 @@ const MIGRATIONS: &[&str] = &[
     -- recipients that left the queue as delivered, counted where they leave it
     CREATE TABLE delivered_day (day INTEGER PRIMARY KEY, recipients INTEGER NOT NULL);
 ",
+    "
+    -- how many attempts there were, by day and domain and by the hour; see sums.rs. Moments are in milliseconds
+    CREATE TABLE sum_kind (id INTEGER PRIMARY KEY, json TEXT NOT NULL UNIQUE);
+    CREATE TABLE sum_day (
+        day INTEGER NOT NULL,
+        domain TEXT NOT NULL,
+        kind INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        PRIMARY KEY (day, domain, kind)
+    ) WITHOUT ROWID;
+    CREATE TABLE sum_hour (
+        hour INTEGER NOT NULL,
+        kind INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        PRIMARY KEY (hour, kind)
+    ) WITHOUT ROWID;
+
+    -- messages are counted by it, and not by reading all of their rows
+    CREATE INDEX message_at ON message (at);
+",
 ];
+
+/// The version from which on there are sums.
+const SUMMED: i64 = 7;
 
 /// Opens the database and brings its tables up to date.
 pub(super) fn open(path: &Path, profile: Profile, now: Timestamp) -> Result<Connection, OpenError> {
@@ -311,6 +336,9 @@ fn migrate(connection: &mut Connection, profile: Profile, now: Timestamp) -> Res
         begin(&transaction, profile, now)?;
     } else {
         adopt(&transaction, now)?;
+        if found < SUMMED {
+            sums::begin_with(&transaction)?;
+        }
     }
     transaction.pragma_update(None, "user_version", known).map_err(StoreError::from)?;
     transaction.commit().map_err(StoreError::from)?;

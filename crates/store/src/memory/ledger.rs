@@ -1,14 +1,16 @@
 //! Attempts a page at a time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
+use gatepost_wire::timestamp::Timestamp;
 
 use super::Memory;
 use crate::{
     error::StoreError,
     ledger::{Ledger, Mark, Page, Stretch},
     queue::Evidence,
+    sums::{Count, DAY, DaySums, HOUR, HourSums, Kind, begin},
 };
 
 #[async_trait]
@@ -42,6 +44,40 @@ impl Ledger for Memory {
             .map(|(_, evidence)| (evidence.domain.clone(), evidence.attempt.clone()))
             .collect();
         Ok(Page { attempts, marks, next })
+    }
+
+    async fn day_sums(
+        &self,
+        since: Timestamp,
+        until: Timestamp,
+        domain: Option<&str>,
+    ) -> Result<Vec<DaySums>, StoreError> {
+        let domain = domain.map(str::to_lowercase);
+        let mut days: BTreeMap<(i64, String), DaySums> = BTreeMap::new();
+        for Evidence { domain: at, attempt, .. } in &self.state().attempts {
+            let day = begin(attempt.at, DAY);
+            let is_in = day >= begin(since, DAY) && day <= until.millis();
+            if is_in && domain.as_ref().is_none_or(|domain| domain == at) {
+                days.entry((day, at.clone()))
+                    .or_insert_with(|| DaySums::new(day, at.clone()))
+                    .add(&Kind::of(attempt), Count::one(attempt.at));
+            }
+        }
+        Ok(days.into_values().collect())
+    }
+
+    async fn hour_sums(
+        &self,
+        since: Timestamp,
+    ) -> Result<BTreeMap<Timestamp, HourSums>, StoreError> {
+        let mut hours: BTreeMap<Timestamp, HourSums> = BTreeMap::new();
+        for Evidence { attempt, .. } in &self.state().attempts {
+            let hour = begin(attempt.at, HOUR);
+            if hour >= begin(since, HOUR) {
+                hours.entry(Timestamp::from_millis(hour)).or_default().add(&Kind::of(attempt), 1);
+            }
+        }
+        Ok(hours)
     }
 
     async fn domains_below(&self, parent: &str) -> Result<Vec<String>, StoreError> {

@@ -7,7 +7,6 @@ mod overview;
 mod quarantine;
 mod queue;
 mod shapes;
-mod tally;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -20,7 +19,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 
-pub(crate) use self::tally::Tallies;
 use super::Api;
 use super::page::{Page, PageQuery, cursor};
 use crate::problem::Problem;

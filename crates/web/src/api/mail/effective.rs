@@ -9,17 +9,16 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use gatepost_policy::document::{DataKind, PolicyDocument, RuleEntry};
-use gatepost_policy::rules::explain::{TlsTrace, trace};
+use gatepost_policy::rules::explain::{TlsTrace, levels};
 use gatepost_policy::rules::simulation::Simulation;
 use gatepost_policy::snapshot::Snapshot;
-use gatepost_store::{By, Selection};
+use gatepost_store::{By, DaySums, Selection};
 use gatepost_wire::address::AddressDomain;
 use gatepost_wire::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use super::tally::Tally;
 use crate::api::Api;
 use crate::api::page::{Asked, Page, PageQuery, cursor};
 use crate::problem::Problem;
@@ -88,8 +87,7 @@ pub(super) async fn list(
     let now = api.clock.now();
     let snapshot = api.snapshot.load_full();
     let since = now.minus(SPAN);
-    let look = |tallies: &[&Tally]| had(tallies, since);
-    let had = api.tallies.read(api.stores.ledger.as_ref(), since, now, look).await?;
+    let had = had(&api.stores.ledger.day_sums(since, now, None).await?);
     let probes: BTreeMap<String, Value> = api
         .stores
         .probes
@@ -166,7 +164,7 @@ fn level(snapshot: &Snapshot, domain: &str, now: Timestamp) -> Option<TlsTrace> 
         direction: Some("outbound"),
     };
     let facts = simulation.facts(snapshot, now).ok()?;
-    trace(snapshot, &facts).recipients.into_iter().next().map(|recipient| recipient.tls)
+    levels(snapshot, &facts).into_iter().next()
 }
 
 /// Who decided, with the set by which the rule knew the domain.
@@ -190,12 +188,10 @@ fn decided(document: &PolicyDocument, tls: &TlsTrace) -> Value {
     })
 }
 
-fn had(tallies: &[&Tally], since: Timestamp) -> BTreeMap<String, DeliveriesShape> {
+fn had(days: &[DaySums]) -> BTreeMap<String, DeliveriesShape> {
     let mut had: BTreeMap<String, DeliveriesShape> = BTreeMap::new();
-    let days = tallies.iter().flat_map(|tally| &tally.days);
-    let recent = days.filter(|(day, _)| **day >= since.millis().saturating_sub(86_400_000));
-    for (domain, day) in recent.flat_map(|(_, domains)| domains) {
-        let shape = had.entry(domain.clone()).or_default();
+    for day in days {
+        let shape = had.entry(day.domain.clone()).or_default();
         shape.delivered += day.sums.delivered;
         shape.encrypted += day.sums.over_tls;
         shape.verified += day.sums.verified;

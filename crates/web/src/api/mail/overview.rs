@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use gatepost_store::HourSums;
 use gatepost_wire::timestamp::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::tally::Hour;
 use crate::api::Api;
+use crate::api::policy::held::held;
 use crate::problem::Problem;
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -115,11 +116,13 @@ async fn show(State(api): State<Api>) -> Result<Json<OverviewShape>, Problem> {
         let hours = api.stores.browse.received(since).await?;
         hours.into_iter().map(|(at, count)| (at.millis(), count)).collect()
     };
-    let hours = hours(&api, since, now).await?;
-    let mut day = Hour::default();
+    let hours = api.stores.ledger.hour_sums(since).await?;
+    let mut day = HourSums::default();
     hours.values().for_each(|hour| day.merge(hour));
     let refusals = api.stores.browse.refusals().await?;
     let last_change = api.stores.settings.load(api.stores.settings.head()).await?;
+    // Lint of a long policy takes time, and what it found is kept; a policy that is no longer understood has none.
+    let findings = held(&api).await.map_or(0, |held| held.findings.len());
     Ok(Json(OverviewShape {
         accepting: obstacles.is_empty(),
         obstacles,
@@ -155,25 +158,8 @@ async fn show(State(api): State<Api>) -> Result<Json<OverviewShape>, Problem> {
             by: held.revision.by,
             reason: held.revision.reason,
         }),
-        findings: api.snapshot.load().lint(now).len(),
+        findings,
     }))
-}
-
-/// The hours since then, by their beginning.
-async fn hours(
-    api: &Api,
-    since: Timestamp,
-    now: Timestamp,
-) -> Result<BTreeMap<i64, Hour>, Problem> {
-    let from = since.millis().div_euclid(HOUR).saturating_mul(HOUR);
-    let look = |tallies: &[&super::tally::Tally]| {
-        let mut hours: BTreeMap<i64, Hour> = BTreeMap::new();
-        for (at, hour) in tallies.iter().flat_map(|tally| tally.hours.range(from..)) {
-            hours.entry(*at).or_default().merge(hour);
-        }
-        hours
-    };
-    Ok(api.tallies.read(api.stores.ledger.as_ref(), since, now, look).await?)
 }
 
 /// Every hour, also those in which nothing happened.
@@ -181,15 +167,16 @@ fn shapes(
     since: Timestamp,
     now: Timestamp,
     received: &BTreeMap<i64, u64>,
-    hours: &BTreeMap<i64, Hour>,
+    hours: &BTreeMap<Timestamp, HourSums>,
 ) -> Vec<HourShape> {
     let (first, last) = (since.millis().div_euclid(HOUR), now.millis().div_euclid(HOUR));
     (first..=last)
         .map(|number| {
             let at = number.saturating_mul(HOUR);
-            let hour = hours.get(&at).copied().unwrap_or_default();
+            let begins = Timestamp::from_millis(at);
+            let hour = hours.get(&begins).copied().unwrap_or_default();
             HourShape {
-                at: Timestamp::from_millis(at).rfc3339(),
+                at: begins.rfc3339(),
                 received: received.get(&at).copied().unwrap_or(0),
                 delivered: hour.delivered,
                 deferred: hour.deferred,

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use gatepost_policy::diagnostic::suggest;
 use gatepost_policy::document::DataKind;
 use gatepost_policy::tls::Level;
+use gatepost_store::DaySums;
 use gatepost_store::report::{self, Report};
 use gatepost_wire::address::AddressDomain;
 use gatepost_wire::timestamp::Timestamp;
@@ -19,7 +20,6 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::tally::{self, Tally};
 use super::{domain, said};
 use crate::api::Api;
 use crate::api::access::time;
@@ -248,12 +248,9 @@ async fn told(
         return Err(Problem::bad_request("since is later than until."));
     }
     let domain = domain(query.domain.as_deref())?;
-    let look = |tallies: &[&Tally]| {
-        let report = tally::lines(tallies, (since, until), domain.as_deref());
-        (report, days(tallies, (since, until), domain.as_deref()))
-    };
-    let (mut report, days): (Report, Vec<DayShape>) =
-        api.tallies.read(api.stores.ledger.as_ref(), since, now, look).await?;
+    let sums = api.stores.ledger.day_sums(since, until, domain.as_deref()).await?;
+    let (mut report, days) = (Report::new(since, until, None), days(&sums));
+    sums.iter().for_each(|one| report.add_sums(&one.domain, one.day, &one.sums));
     for refusal in api.stores.browse.refusals().await? {
         if domain.as_ref().is_none_or(|wanted| *wanted == refusal.domain) {
             (0..refusal.count).for_each(|_| report.waits(&refusal.domain));
@@ -273,32 +270,20 @@ async fn told(
     Ok(Json(shape).into_response())
 }
 
-/// Every day of the stretch on which there was an attempt.
-fn days(
-    tallies: &[&Tally],
-    (since, until): (Timestamp, Timestamp),
-    domain: Option<&str>,
-) -> Vec<DayShape> {
-    let mut days: BTreeMap<String, DayShape> = BTreeMap::new();
-    let name = |at: Timestamp| -> String { at.rfc3339().chars().take(10).collect() };
-    let (first, last) = (name(since), name(until));
-    for (at, domains) in tallies.iter().flat_map(|tally| &tally.days) {
-        let day = name(Timestamp::from_millis(*at));
-        if day < first || day > last {
-            continue;
-        }
+/// Every day on which there was an attempt.
+fn days(sums: &[DaySums]) -> Vec<DayShape> {
+    let mut days: BTreeMap<Timestamp, DayShape> = BTreeMap::new();
+    for DaySums { day, sums, .. } in sums {
+        let name = || day.rfc3339().chars().take(10).collect();
         let shape =
-            days.entry(day.clone()).or_insert_with(|| DayShape { day, ..DayShape::default() });
-        let wanted = domains.iter().filter(|(name, _)| domain.is_none_or(|wanted| wanted == *name));
-        for sums in wanted.map(|(_, sums)| &sums.sums) {
-            let version = |word: &str| sums.versions.get(word).copied().unwrap_or(0);
-            shape.none += sums.in_clear.total();
-            shape.tls12 += version("TLSv1.2");
-            shape.tls13 += version("TLSv1.3");
-            shape.verified += sums.verified;
-            shape.waiting += sums.deferred_for_tls;
-            shape.bounced += sums.bounced_for_tls;
-        }
+            days.entry(*day).or_insert_with(|| DayShape { day: name(), ..DayShape::default() });
+        let version = |word: &str| sums.versions.get(word).copied().unwrap_or(0);
+        shape.none += sums.in_clear.total();
+        shape.tls12 += version("TLSv1.2");
+        shape.tls13 += version("TLSv1.3");
+        shape.verified += sums.verified;
+        shape.waiting += sums.deferred_for_tls;
+        shape.bounced += sums.bounced_for_tls;
     }
     days.into_values().collect()
 }
