@@ -8,6 +8,7 @@
 //! against, so the two cannot disagree.
 
 mod api;
+mod connections;
 #[cfg_attr(
     debug_assertions,
     expect(clippy::disallowed_types, reason = "rust-embed's own, where it reads from the disk")

@@ -7,11 +7,13 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::Listener;
@@ -23,12 +25,16 @@ use tower_http::compression::CompressionLayer;
 use utoipa::openapi::OpenApi;
 
 use crate::api::{self, Api, Given, Stores};
+use crate::connections::{self, Limits};
 use crate::headers::{self, Transport};
 use crate::meters::Meters;
 use crate::outside::Outside;
-use crate::peer::{Door, Peer};
 use crate::problem::Problem;
 use crate::sign_on::SignOn;
+
+/// How long a request may take until its answer begins, the reading of its body included. The longest are a probe
+/// of many domains and a large policy.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How the gateway is, as this crate needs to know it.
 #[async_trait]
@@ -111,19 +117,11 @@ impl Site {
     }
 
     /// Answers on a bound socket until `until` ends; requests in hand are finished.
-    ///
-    /// # Errors
-    /// What the system says when the socket cannot be used any more.
-    pub async fn serve<L>(
-        self,
-        socket: L,
-        until: impl Future<Output = ()> + Send + 'static,
-    ) -> std::io::Result<()>
+    pub async fn serve<L>(self, socket: L, until: impl Future<Output = ()> + Send)
     where
         L: Listener<Addr = SocketAddr>,
     {
-        let service = self.router().into_make_service_with_connect_info::<Peer>();
-        axum::serve(Door(socket), service).with_graceful_shutdown(until).await
+        connections::answer(socket, self.router(), Limits::USUAL, until).await;
     }
 
     pub(crate) fn router(self) -> Router {
@@ -137,8 +135,18 @@ impl Site {
             .with_state(open)
             .merge(api.router())
             .layer(CompressionLayer::new())
+            .layer(middleware::from_fn(in_time))
             .layer(middleware::from_fn_with_state(transport, headers::add))
     }
+}
+
+/// An answer in time, or that there is none.
+async fn in_time(request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(PATIENCE, next.run(request)).await;
+    answer.unwrap_or_else(|_| {
+        Problem::unavailable("This took too long and was given up; ask for less at once.")
+            .into_response()
+    })
 }
 
 async fn healthz() -> &'static str {

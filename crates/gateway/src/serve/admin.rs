@@ -13,7 +13,7 @@ use gatepost_net::listen::{Io, Listener, ServerTls};
 use gatepost_store::embedded::Embedded;
 use gatepost_store::{Accounts, Enqueue, Inspect, StoreError};
 use gatepost_web::Condition;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
@@ -24,6 +24,9 @@ const WAITING: usize = 64;
 
 /// How long a client may take for its handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Handshakes at once; beyond it a new connection is closed.
+const HANDSHAKES: usize = 256;
 
 /// The certificate of an admin socket that is not on loopback; a reload exchanges it.
 pub(crate) type Certificate = Arc<ArcSwap<ServerTls>>;
@@ -56,6 +59,7 @@ async fn accept(
     hand: &mpsc::Sender<(Io, SocketAddr)>,
     tasks: &Group,
 ) {
+    let places = Arc::new(Semaphore::new(HANDSHAKES));
     loop {
         let Ok(inbound) = listener.accept().await else {
             // out of descriptors, say: trying again at once would only burn the processor
@@ -70,12 +74,14 @@ async fn accept(
             continue;
         };
         let tls = certificate.load_full();
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
         tasks.run(async move {
             // who fails at it is gone; there is nobody to be told
             if let Ok(Ok(inbound)) = tokio::time::timeout(HANDSHAKE, inbound.secure(&tls)).await {
                 // the server has ended: the connection ends with it
                 drop(hand.send((inbound.io, inbound.peer)).await);
             }
+            drop(place);
         });
     }
 }
@@ -133,9 +139,7 @@ pub(crate) fn start(socket: Socket, site: gatepost_web::Site, group: &Group) {
     tracing::info!(%address, "console, API, health and metrics");
     let until = group.stop.clone().cancelled_owned();
     group.tracker.spawn(async move {
-        if let Err(why) = site.serve(socket, until).await {
-            tracing::error!(%address, cause = %why, "console, API, health and metrics have stopped");
-        }
+        site.serve(socket, until).await;
     });
 }
 
