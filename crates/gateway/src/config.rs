@@ -59,6 +59,22 @@ pub struct Config {
     pub retention: Retention,
 }
 
+impl Config {
+    /// Where browsers find the console: `public_url`, else the admin socket's `address`, by our name where the socket
+    /// is on every address of the machine.
+    pub(crate) fn console(&self, address: SocketAddr, tls: bool) -> String {
+        if let Some(url) = &self.public_url {
+            return url.clone();
+        }
+        let scheme = if tls { "https" } else { "http" };
+        if address.ip().is_unspecified() {
+            format!("{scheme}://{}:{}", self.hostname.as_str(), address.port())
+        } else {
+            format!("{scheme}://{address}")
+        }
+    }
+}
+
 /// One place where mail comes in.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Listener {

@@ -204,7 +204,8 @@ impl Gateway {
         let (stores, outside) = (Stores::of(Arc::new(store.clone())), Arc::new(outside));
         let open = Doors { stores, outside, doorman, meters, clock, registry: Arc::new(registry) };
         let admin_tls = open.site(admin, &shared, readiness, &supervisor.rest)?;
-        admin::invite(&store, admin_address, admin_tls.is_some()).await?;
+        let console = shared.config.load().console(admin_address, admin_tls.is_some());
+        admin::invite(&store, &console).await?;
         Ok(Self {
             store,
             shared,
@@ -270,10 +271,18 @@ impl Gateway {
             }
         };
         keep(config.data_dir != old.data_dir, "data_dir");
+        keep(config.profile != old.profile, "profile");
         keep(config.admin != old.admin, "admin.address");
         keep(config.public_url != old.public_url, "admin.public_url");
         keep(config.oidc != old.oidc, "admin.oidc");
-        let config = Config { data_dir: old.data_dir.clone(), admin: old.admin, ..config };
+        let config = Config {
+            data_dir: old.data_dir.clone(),
+            profile: old.profile,
+            admin: old.admin,
+            public_url: old.public_url.clone(),
+            oidc: old.oidc.clone(),
+            ..config
+        };
         // everything that can fail comes first
         can_log_in(&config, &self.store).await?;
         let certificate = certificate(&config).await?;

@@ -226,6 +226,12 @@ fn a_provider_to_sign_in_with_is_read_and_what_is_wrong_with_it_is_said() {
                 client_id = \"gatepost\"\nroles = { \"mail admins\" = \"admin\", staff = \"viewer\" }\n";
     let read = config(text);
     assert_eq!(read.public_url.as_deref(), Some("https://gate.acme.example"));
+    let everywhere = SocketAddr::from(([0, 0, 0, 0], 8025));
+    assert_eq!(read.console(everywhere, true), "https://gate.acme.example");
+    let plain = Config { public_url: None, ..read.clone() };
+    let named = format!("https://{}:8025", plain.hostname.as_str());
+    assert_eq!(plain.console(everywhere, true), named);
+    assert_eq!(plain.console(([127, 0, 0, 1], 8025).into(), false), "http://127.0.0.1:8025");
     let oidc = read.oidc.unwrap();
     assert_eq!((oidc.name.as_str(), oidc.groups_claim.as_str()), ("Single sign-on", "groups"));
     assert_eq!(oidc.scopes, ["profile", "email"]);

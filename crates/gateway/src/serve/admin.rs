@@ -143,18 +143,13 @@ pub(crate) fn start(socket: Socket, site: gatepost_web::Site, group: &Group) {
     });
 }
 
-/// Where there is no owner yet: logs the one-time link that makes one (decision 41). A link of before holds no more.
+/// Where there is no owner yet: logs the one-time link of the console that makes one (decision 41). A link of before holds no more.
 ///
 /// # Errors
 /// When the store cannot be written.
-pub(crate) async fn invite(
-    accounts: &dyn Accounts,
-    address: SocketAddr,
-    tls: bool,
-) -> Result<(), StoreError> {
+pub(crate) async fn invite(accounts: &dyn Accounts, console: &str) -> Result<(), StoreError> {
     let Some(token) = accounts.setup_link().await? else { return Ok(()) };
-    let scheme = if tls { "https" } else { "http" };
-    let link = format!("{scheme}://{address}/setup#{}", token.expose());
+    let link = format!("{console}/setup#{}", token.expose());
     tracing::warn!("there is no account yet: open {link} within an hour, once, to make the first");
     Ok(())
 }

@@ -38,8 +38,7 @@ pub(crate) fn provider(
 ) -> Result<Option<Arc<dyn SignOn>>, Refused> {
     let Some(settings) = &config.oidc else { return Ok(None) };
     let wrong = |why: String| Refused::Configuration(format!("[admin.oidc] {why}"));
-    let scheme = if tls { "https" } else { "http" };
-    let console = config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{admin}"));
+    let console = config.console(admin, tls);
     let config::SignOn {
         name,
         issuer,
