@@ -8,6 +8,7 @@
 #[path = "../outside/gateway.rs"]
 #[expect(dead_code, reason = "shared with tests that start a gateway on sites of another kind")]
 mod gateway;
+mod past;
 #[path = "../outside/peers.rs"]
 #[expect(dead_code, reason = "shared with tests that need other programs")]
 mod peers;
@@ -48,4 +49,10 @@ async fn a_screen_says_what_it_has_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_content_is_inert() {
     Stage::run("hostile").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "it measures the machine, and takes minutes: make bench-console"]
+async fn the_console_over_a_long_past_is_measured() {
+    Stage::measure("bench").await;
 }

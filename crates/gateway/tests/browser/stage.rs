@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::gateway::{greets, say};
-use crate::peers;
+use crate::{past, peers};
 
 /// How long one file of `ui/e2e` may take.
 const LIMIT: Duration = Duration::from_secs(420);
@@ -48,18 +48,31 @@ impl Stage {
     /// Runs one file of `ui/e2e` on a stage of its own.
     pub(crate) async fn run(file: &str) {
         let Some(chromium) = what_is_needed(file) else { return };
-        let stage = Self::set().await;
-        let mut clicks = Ended(stage.clicks(file, &chromium));
-        let ended = tokio::time::timeout(LIMIT, stage.watch(&mut clicks.0)).await;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::set(folder).await.play(file, &chromium, LIMIT).await;
+    }
+
+    /// The same on a gateway with a past, which takes longer: 100,000 messages and 1,000 rules.
+    pub(crate) async fn measure(file: &str) {
+        let Some(chromium) = what_is_needed(file) else { return };
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        past::write(&folder.path().join("data")).await;
+        fs::write(folder.path().join("policy.toml"), past::policy()).expect("the policy");
+        let stage = Self::set(folder).await;
+        stage.play(file, &chromium, LIMIT * 4).await;
+    }
+
+    async fn play(self, file: &str, chromium: &Path, limit: Duration) {
+        let mut clicks = Ended(self.clicks(file, chromium));
+        let ended = tokio::time::timeout(limit, self.watch(&mut clicks.0)).await;
         match ended {
             Ok(passed) => assert!(passed, "ui/e2e/{file}.e2e.ts failed; what it said is above"),
-            Err(_) => panic!("ui/e2e/{file}.e2e.ts took longer than {LIMIT:?}"),
+            Err(_) => panic!("ui/e2e/{file}.e2e.ts took longer than {limit:?}"),
         }
     }
 
-    async fn set() -> Self {
+    async fn set(folder: TempDir) -> Self {
         let (zone, ca, net) = (FakeDns::new(), TestCa::new(), Net::new());
-        let folder = tempfile::tempdir().expect("a temporary folder");
         let dns =
             DnsServer::start(zone.clone(), (net.ip(200), 0).into()).await.expect("a DNS server");
         let mut running = Vec::new();
