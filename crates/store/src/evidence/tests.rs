@@ -362,7 +362,7 @@ async fn days_without_evidence_are_not_said_to_be_complete() {
     assert_eq!((survey.from, survey.complete), (None, false));
     let (file, exported) = run.export(Wanted { from, to, ..run.wanted() }).await;
     assert!(!exported.complete);
-    good(&file);
+    assert!(!good(&file).is_good(), "a sound file without a day is no evidence");
 }
 
 #[tokio::test]

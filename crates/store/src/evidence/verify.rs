@@ -96,9 +96,9 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// Whether nothing is wrong.
-    pub fn is_good(&self) -> bool {
-        self.problems.is_empty()
+    /// Whether it is evidence of some day, and nothing is wrong.
+    pub const fn is_good(&self) -> bool {
+        self.problems.is_empty() && self.days > 0
     }
 }
 

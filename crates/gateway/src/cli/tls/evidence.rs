@@ -313,7 +313,11 @@ fn verdict(checked: &Checked, key_named: bool) -> String {
         if checked.scope.is_empty() { "all domains".to_owned() } else { checked.scope.join(", ") };
     text.push_str(&format!(
         "{} of {}, {period}, {}.\n{}\n{} days, {} of them without records, {} not over yet.\n",
-        if checked.is_good() { "GOOD: evidence" } else { "NOT GOOD: evidence" },
+        match (checked.is_good(), checked.days) {
+            (true, _) => "GOOD: evidence",
+            (false, 0) if checked.problems.is_empty() => "NO EVIDENCE: a sound file",
+            (false, _) => "NOT GOOD: evidence",
+        },
         out::one_line(&checked.instance),
         out::one_line(&scope),
         sums(checked.records, &checked.totals),
