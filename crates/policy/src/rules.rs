@@ -17,6 +17,7 @@ mod evaluate;
 pub mod expectation;
 pub mod explain;
 pub mod lint;
+pub mod listed;
 pub mod preview;
 pub mod simulation;
 

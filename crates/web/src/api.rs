@@ -118,6 +118,8 @@ pub(crate) struct Api {
     pub(crate) condition: Arc<dyn Condition>,
     pub(crate) meters: Meters,
     desk: Arc<policy::held::Desk>,
+    /// What probes share.
+    pub(crate) probing: mail::Turns,
     pub(crate) sign_on: Option<Arc<dyn SignOn>>,
     table: Arc<Table>,
 }
@@ -160,6 +162,7 @@ impl Api {
             condition,
             meters,
             desk,
+            probing: mail::Turns::default(),
             sign_on,
             table,
         }

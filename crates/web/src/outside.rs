@@ -1,5 +1,7 @@
 //! What the API needs of the gateway and cannot do itself.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use gatepost_policy::retry::Lifetime;
 use gatepost_policy::tls::Level;
@@ -80,10 +82,21 @@ pub trait Outside: Send + Sync {
     /// When the store cannot be read.
     async fn judge(&self, waiting: &[Waiting]) -> Result<Order, StoreError>;
 
-    /// Looks what delivery to these domains would do at each level, sending nothing, in their order.
+    /// How long one request may probe.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(120)
+    }
+
+    /// Looks what delivery to these domains would do at each level, sending nothing, over so many connections at once.
+    /// Each is in `seen` as soon as it is known; dropping what this returns ends the rest.
     ///
     /// # Errors
-    /// Why nothing can be probed, as a sentence.
-    async fn probe(&self, domains: Vec<AddressDomain>, level: Level)
-    -> Result<Vec<Probed>, String>;
+    /// Why nothing more can be probed, as a sentence.
+    async fn probe(
+        &self,
+        domains: Vec<AddressDomain>,
+        level: Level,
+        connections: usize,
+        seen: &mut Vec<Probed>,
+    ) -> Result<(), String>;
 }

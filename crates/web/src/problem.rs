@@ -3,6 +3,8 @@
 //! A problem says where, what, and what to do. One about a document names every fault at once, each with a JSON
 //! pointer (RFC 6901) to its place.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -238,6 +240,19 @@ impl Problem {
             "/problems/locked-out",
             "Too many failures",
             detail,
+        );
+        problem.0.retry_after = Some(seconds);
+        problem
+    }
+
+    /// 503: as much of this as can be done at once is being done.
+    pub(crate) fn busy(detail: &str, come_again: Duration) -> Self {
+        let seconds = come_again.as_secs().max(1);
+        let mut problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "/problems/busy",
+            "Busy",
+            format!("{detail} Try again in {seconds} seconds."),
         );
         problem.0.retry_after = Some(seconds);
         problem

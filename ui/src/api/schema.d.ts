@@ -987,7 +987,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Looks what delivery would do at each level, sending nothing, and keeps what was seen. */
+        /**
+         * Looks what delivery would do at each level, sending nothing, and keeps what was seen.
+         * @description It takes two minutes at most. An entry that is no single domain, and a domain that there was no time for, has a
+         *     record with `ready: false` and `not_probed`: `subdomains`, `no_domain` or `time`; `detail` says it in words.
+         */
         post: operations["post_tls_probe"];
         delete?: never;
         options?: never;
@@ -3058,6 +3062,8 @@ export interface components {
         };
         /** @description What would become of the message. */
         Traced: {
+            /** @description Those for which there was no time or no room in one answer, in their order. Ask again for them. */
+            not_done: string[];
             /** @description One for each recipient, in their order. */
             recipients: components["schemas"]["TracedRecipient"][];
         };
@@ -3246,11 +3252,14 @@ export interface components {
         };
         /** @description What is probed. */
         Wish: {
-            /** @description Domains, or addresses in brackets. */
+            /**
+             * @description Entries as in a list of domains: `partner.example`, an address in brackets, `.partner.example` for the
+             *     subdomains that mail was sent to, `anna@partner.example` for its domain.
+             */
             domains?: string[] | null;
             /** @description The level that domains have to be ready for; `require` where nothing is said. */
             level?: string | null;
-            /** @description The single domains of a set of kind `domains`. */
+            /** @description The entries of a set of kind `domains`. */
             rule_data?: string | null;
         };
         /** @description What came of a change of the policy. */
@@ -8532,7 +8541,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description One record a domain, as `tls probe --json` */
+            /** @description One record a domain, as `tls probe --json`, and one for each entry that was not probed, with `not_probed` */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8589,6 +8598,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Nothing can be probed, or too much is being probed: Retry-After */
             503: {
                 headers: {
                     [name: string]: unknown;

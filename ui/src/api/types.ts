@@ -230,12 +230,15 @@ export interface Probe {
   level: Level
   levels: Partial<Record<Level, boolean>>
   verdicts: Partial<Record<Level, Verdict>>
-  via: 'mx' | 'route' | 'smart_host' | 'address'
+  via: 'mx' | 'route' | 'smart_host' | 'address' | null
   hosts: ProbeHost[]
   why: string | null
   detail: string | null
   at: string
+  /** Why the entry itself was not probed; only where it was not. */
+  not_probed?: NotProbed
 }
+export type NotProbed = 'subdomains' | 'no_domain' | 'time'
 /** The body of `POST /tls/probe`. */
 export type ProbeWish = Schemas['Wish']
 

@@ -20,9 +20,6 @@ use super::settings;
 use crate::config::{Config, ListenerTls};
 use crate::reevaluate::Court;
 
-/// Domains that are probed at once.
-const PARALLEL: usize = 16;
-
 /// The gateway, as the API knows it.
 pub(crate) struct House {
     shared: Arc<super::Shared>,
@@ -132,7 +129,9 @@ impl Outside for House {
         &self,
         domains: Vec<AddressDomain>,
         level: Level,
-    ) -> Result<Vec<Probed>, String> {
+        connections: usize,
+        seen: &mut Vec<Probed>,
+    ) -> Result<(), String> {
         let config = self.shared.config.load_full();
         let parts = Parts {
             resolver: Arc::clone(&self.resolver),
@@ -142,18 +141,16 @@ impl Outside for House {
             secrets: Arc::new(PasswordFiles::of(&config)),
             clock: Arc::clone(&self.clock),
         };
-        let prober = Prober::new(parts, level, PARALLEL).map_err(|why| why.to_string())?;
+        let prober = Prober::new(parts, level, connections).map_err(|why| why.to_string())?;
         let count = domains.len();
         let mut probing = prober.probe(domains);
-        let mut probed = Vec::with_capacity(count);
-        while let Some((place, report)) = probing.next().await {
+        while let Some((_, report)) = probing.next().await {
             let record = serde_json::to_value(&report).map_err(|why| why.to_string())?;
-            probed.push((place, Probed { domain: report.domain, at: report.at, record }));
+            seen.push(Probed { domain: report.domain, at: report.at, record });
         }
-        if probed.len() < count {
-            return Err(format!("{} of {count} domains could not be probed", count - probed.len()));
+        if seen.len() < count {
+            return Err(format!("{} of {count} domains could not be probed", count - seen.len()));
         }
-        probed.sort_by_key(|(place, _)| *place);
-        Ok(probed.into_iter().map(|(_, one)| one).collect())
+        Ok(())
     }
 }

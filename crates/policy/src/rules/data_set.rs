@@ -165,7 +165,7 @@ pub(crate) fn read_line(
 
 /// A line without its comment (decision 21). A `#` inside a local part is none:
 /// there, an `@` follows before the next blank.
-fn without_comment(line: &str) -> &str {
+pub(crate) fn without_comment(line: &str) -> &str {
     for (at, _) in line.match_indices('#') {
         let (before, rest) = line.split_at(at);
         let word = rest.split([' ', '\t']).next().unwrap_or_default();

@@ -82,49 +82,30 @@ pub struct TlsTrace {
     pub decided_by: DecidedBy,
 }
 
+/// Characters of what a Condition saw that are shown; how many more there are is told.
+const SHOWN: usize = 10_000;
+
 /// Traces a message as it would be accepted from a client.
 pub fn trace(snapshot: &Snapshot, facts: &Facts) -> Trace {
+    trace_while(snapshot, facts, |_| true)
+}
+
+/// As [`trace`], for the recipients one after another until `more`, which gets each one's trace, says that it is enough.
+pub fn trace_while(
+    snapshot: &Snapshot,
+    facts: &Facts,
+    mut more: impl FnMut(&RecipientTrace) -> bool,
+) -> Trace {
     let mail = Mail::new(facts, snapshot.rules.own());
-    let recipients = facts
-        .recipients
-        .iter()
-        .map(|recipient| {
-            let direction =
-                facts.direction_override.unwrap_or_else(|| snapshot.direction(recipient));
-            let probe = Probe::of_mailbox(recipient);
-            let mut steps = Vec::new();
-            let walked =
-                walk(snapshot.rules.rules(), &mail, &probe, direction, |rule, view, answer| {
-                    steps.push(step(rule, view, answer));
-                });
-            let mut warnings: Vec<String> = spoof_warning(facts);
-            let (walk, undecided) = match walked {
-                Ok(walk) => (walk, None),
-                Err(undecided) => (Walk::default(), Some(undecided)),
-            };
-            let (mut demands, odd) = demands(&walk, facts, &snapshot.tls);
-            demands.extend(policies(snapshot, facts, recipient));
-            warnings.extend(odd.iter().map(ToString::to_string));
-            warnings.extend(shadow_warnings(&walk, snapshot));
-            let last = walk.ended.map(|rule| rule.last);
-            if let Some(undecided) = &undecided {
-                warnings.push(format!("undecided: {undecided}; the message waits at its sender"));
-            } else if last.is_none() {
-                let text = "no-final-action: no rule ended the walk, so the recipient is refused";
-                warnings.push(text.to_owned());
-            }
-            let unended = if undecided.is_some() { FinalAction::None } else { FinalAction::Reject };
-            RecipientTrace {
-                recipient: recipient.to_string(),
-                direction,
-                steps,
-                final_action: last.unwrap_or(unended),
-                headers: headers(&walk, facts),
-                tls: tls(&demands, snapshot.revision),
-                warnings,
-            }
-        })
-        .collect();
+    let mut recipients = Vec::new();
+    for recipient in &facts.recipients {
+        let one = of_recipient(snapshot, facts, &mail, recipient);
+        let go_on = more(&one);
+        recipients.push(one);
+        if !go_on {
+            break;
+        }
+    }
     Trace { recipients }
 }
 
@@ -140,6 +121,46 @@ pub fn levels(snapshot: &Snapshot, facts: &Facts) -> Vec<TlsTrace> {
         tls(&demands, snapshot.revision)
     };
     facts.recipients.iter().map(level).collect()
+}
+
+fn of_recipient(
+    snapshot: &Snapshot,
+    facts: &Facts,
+    mail: &Mail<'_>,
+    recipient: &Mailbox,
+) -> RecipientTrace {
+    let direction = facts.direction_override.unwrap_or_else(|| snapshot.direction(recipient));
+    let probe = Probe::of_mailbox(recipient);
+    let mut steps = Vec::new();
+    let walked = walk(snapshot.rules.rules(), mail, &probe, direction, |rule, view, answer| {
+        steps.push(step(rule, view, answer));
+    });
+    let mut warnings: Vec<String> = spoof_warning(facts);
+    let (walk, undecided) = match walked {
+        Ok(walk) => (walk, None),
+        Err(undecided) => (Walk::default(), Some(undecided)),
+    };
+    let (mut demands, odd) = demands(&walk, facts, &snapshot.tls);
+    demands.extend(policies(snapshot, facts, recipient));
+    warnings.extend(odd.iter().map(ToString::to_string));
+    warnings.extend(shadow_warnings(&walk, snapshot));
+    let last = walk.ended.map(|rule| rule.last);
+    if let Some(undecided) = &undecided {
+        warnings.push(format!("undecided: {undecided}; the message waits at its sender"));
+    } else if last.is_none() {
+        let text = "no-final-action: no rule ended the walk, so the recipient is refused";
+        warnings.push(text.to_owned());
+    }
+    let unended = if undecided.is_some() { FinalAction::None } else { FinalAction::Reject };
+    RecipientTrace {
+        recipient: recipient.to_string(),
+        direction,
+        steps,
+        final_action: last.unwrap_or(unended),
+        headers: headers(&walk, facts),
+        tls: tls(&demands, snapshot.revision),
+        warnings,
+    }
 }
 
 fn step(rule: &Rule, view: &View<'_>, answer: &Answer) -> Step {
@@ -198,7 +219,7 @@ fn seen(test: &Test, view: &View<'_>) -> Value {
         Test::Sender(_) | Test::OwnDomain => json!(view.mail.sender().text()),
         Test::Recipient(_) => json!(view.recipient.text()),
         Test::RecipientCount(_) => json!(view.mail.recipient_count()),
-        Test::Subject(_) => json!(view.subject()),
+        Test::Subject(_) => several(view.subject().map(str::to_owned).into_iter()),
         Test::HeaderThere(name) | Test::Header { name, .. } => of_name(name),
         // Every line would be seen; those that match are the ones to show.
         Test::AnyHeader(set) => {
@@ -209,13 +230,33 @@ fn seen(test: &Test, view: &View<'_>) -> Value {
     }
 }
 
-/// Nothing is `null`, one is itself, several are an array.
+/// Nothing is `null`, one is itself, several are an array. Every rule shows what it saw, so that it is not shown whole
+/// where it is long.
 fn several(texts: impl Iterator<Item = String>) -> Value {
-    let mut texts: Vec<Value> = texts.map(Value::String).collect();
-    match texts.len() {
+    let mut room = SHOWN;
+    let mut left = 0_usize;
+    let mut shown: Vec<Value> = Vec::new();
+    for text in texts {
+        if room == 0 {
+            left += 1;
+            continue;
+        }
+        let long = text.chars().count();
+        shown.push(Value::String(if long <= room {
+            text
+        } else {
+            let begin: String = text.chars().take(room).collect();
+            format!("{begin}… and {} characters more", long - room)
+        }));
+        room = room.saturating_sub(long.max(1));
+    }
+    if left > 0 {
+        shown.push(Value::String(format!("… and {left} more")));
+    }
+    match shown.len() {
         0 => Value::Null,
-        1 => texts.swap_remove(0),
-        _ => Value::Array(texts),
+        1 => shown.swap_remove(0),
+        _ => Value::Array(shown),
     }
 }
 

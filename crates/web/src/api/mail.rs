@@ -4,6 +4,7 @@ mod attempts;
 mod effective;
 mod history;
 mod overview;
+mod probe;
 mod quarantine;
 mod queue;
 mod shapes;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 
+pub(crate) use self::probe::Turns;
 use super::Api;
 use super::page::{Page, PageQuery, cursor};
 use crate::problem::Problem;
@@ -30,6 +32,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(attempts::routes())
         .merge(history::routes())
         .merge(quarantine::routes())
+        .merge(probe::routes())
         .merge(tls::routes())
         .merge(overview::routes())
 }

@@ -3,6 +3,7 @@
 pub(crate) mod world;
 
 mod access;
+mod bounded;
 mod evidence;
 mod kept;
 mod policy;

@@ -1,15 +1,16 @@
 //! The simulator: what would become of a message, and why. It changes nothing and asks nobody outside.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use gatepost_policy::document::{Parsed, PolicyDocument};
 use gatepost_policy::id::MessageId;
-use gatepost_policy::rules::explain::{Trace, trace};
+use gatepost_policy::rules::explain::{RecipientTrace, Trace, trace_while};
 use gatepost_policy::rules::simulation::{Simulation, Unusable};
 use gatepost_policy::snapshot::Snapshot;
-use gatepost_store::Capability;
+use gatepost_store::{Capability, Clock};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -54,8 +55,19 @@ struct Wanted {
 struct Traced {
     /// One for each recipient, in their order.
     #[schema(value_type = Vec<TracedRecipient>)]
-    recipients: Vec<gatepost_policy::rules::explain::RecipientTrace>,
+    recipients: Vec<RecipientTrace>,
+    /// Those for which there was no time or no room in one answer, in their order. Ask again for them.
+    not_done: Vec<String>,
 }
+
+/// Recipients of one request.
+const MOST: usize = 1000;
+
+/// How long one request walks the rules.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// Bytes of one answer; the recipient with which it is longer is its last one.
+const ANSWER: usize = 32 * 1024 * 1024;
 
 /// Declares a shape that is described and never made.
 macro_rules! shape {
@@ -140,6 +152,13 @@ async fn simulate(
         body_of(json)
     });
     let mut wanted = wanted.await??;
+    if wanted.to.len() > MOST {
+        let detail = format!(
+            "These are {} recipients; one request walks the rules for {MOST} at most.",
+            wanted.to.len()
+        );
+        return Err(Problem::invalid(vec![Fault::new("/to", detail, "Send them in parts.")]));
+    }
     let kept = match wanted.message_id.take() {
         None => None,
         Some(_) if wanted.message.is_some() => {
@@ -149,8 +168,9 @@ async fn simulate(
         Some(id) => Some(kept(&api, &caller, &id).await?),
     };
     let effect = held(&api).await?;
-    let (snapshot, now) = (Arc::clone(&effect.snapshot), api.clock.now());
-    let traced = heavy(&api, move || traced(wanted, kept, snapshot, now));
+    let (snapshot, clock) = (Arc::clone(&effect.snapshot), Arc::clone(&api.clock));
+    let within = api.outside.patience().min(LONGEST);
+    let traced = heavy(&api, move || traced(wanted, kept, snapshot, (&*clock, within)));
     traced.await?.map(Json)
 }
 
@@ -182,8 +202,9 @@ fn traced(
     wanted: Wanted,
     kept: Option<Vec<u8>>,
     effect: Arc<Snapshot>,
-    now: gatepost_wire::timestamp::Timestamp,
+    (clock, within): (&dyn Clock, Duration),
 ) -> Result<Traced, Problem> {
+    let now = clock.now();
     let Wanted { from, to, message, message_id: _, source_ip, direction, policy } = wanted;
     let mut found = vec![];
     let snapshot = match policy.filter(|policy| !policy.is_null()) {
@@ -202,8 +223,14 @@ fn traced(
     let facts = simulation
         .facts(&snapshot, now)
         .map_err(|unusable| Problem::invalid(unusable.into_iter().map(unusable_fault).collect()))?;
-    let Trace { recipients } = trace(&snapshot, &facts);
-    Ok(Traced { recipients })
+    let (until, mut bytes) = (now.plus(within), 0_usize);
+    let Trace { recipients } = trace_while(&snapshot, &facts, |one| {
+        bytes = bytes.saturating_add(serde_json::to_string(one).map_or(0, |text| text.len()));
+        bytes < ANSWER && clock.now() < until
+    });
+    let not_done = facts.recipients.iter().skip(recipients.len()).map(ToString::to_string);
+    let not_done = not_done.collect();
+    Ok(Traced { recipients, not_done })
 }
 
 /// A draft, compiled as it would be in effect.

@@ -8,6 +8,7 @@ const simulator: Record<keyof typeof en, Message> = {
   from: 'Von (Absender im Umschlag)',
   fromHint: 'Leer oder <> ist der leere Absender.',
   to: 'An (Empfänger), einer je Zeile',
+  notDone: 'Für {n} weitere war keine Zeit oder kein Platz in einer Antwort. Simulieren Sie diese für sich:',
   toMissing: 'Nennen Sie mindestens einen Empfänger.',
   subject: 'Betreff',
   headers: 'Weitere Kopfzeilen, eine je Zeile',

@@ -5,6 +5,7 @@ const simulator = {
   from: 'From (envelope sender)',
   fromHint: 'Empty, or <>, is the null sender.',
   to: 'To (recipients), one a line',
+  notDone: 'There was no time, or no room in one answer, for {n} more. Simulate them by themselves:',
   toMissing: 'Name at least one recipient.',
   subject: 'Subject',
   headers: 'More headers, one a line',

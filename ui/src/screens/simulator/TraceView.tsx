@@ -32,6 +32,11 @@ export function TraceView({ trace }: { trace: Trace }) {
       {trace.recipients.map((recipient, index) => (
         <RecipientView key={index} trace={recipient} all={all} />
       ))}
+      {trace.not_done.length > 0 && (
+        <Banner tone="warn" title={t('simulator.notDone', { n: trace.not_done.length })}>
+          <Inert text={trace.not_done.join(', ')} />
+        </Banner>
+      )}
     </div>
   )
 }

@@ -29,7 +29,7 @@ export function StandingChip({ how }: { how: Standing }) {
 const shown: readonly Level[] = ['try', 'require', 'verify']
 
 export function ProbeDetails({ probe }: { probe: Probe }) {
-  const via = { mx: null, route: t('tls.viaRoute'), smart_host: t('tls.viaSmartHost'), address: t('tls.viaAddress') }[probe.via]
+  const via = { mx: null, route: t('tls.viaRoute'), smart_host: t('tls.viaSmartHost'), address: t('tls.viaAddress') }[probe.via ?? 'mx']
   return (
     <div className="stack">
       <p className="muted small">

@@ -6,7 +6,9 @@ import { t } from '../../lib/i18n'
 import { invalidate } from '../../lib/query'
 import type { Probe, TlsDomain } from '../../api/types'
 import { spelled } from '../mail/unseen'
+import { notProbed } from './notProbed'
 import { ProbeDetails } from './ProbeDetails'
+import { left, looked } from './readiness'
 import { probe } from './useProbes'
 
 export function ProbeDialog({ row, onClose }: { row: TlsDomain | null; onClose: () => void }) {
@@ -51,7 +53,8 @@ export function ProbeDialog({ row, onClose }: { row: TlsDomain | null; onClose: 
         <>
           <ErrorBanner error={error} />
           {busy && <p role="status">{t('tls.probing', { domain: spelled(row.domain) })}</p>}
-          {found !== null && found.map((one) => <ProbeDetails key={one.domain} probe={one} />)}
+          {found !== null && looked(found).map((one) => <ProbeDetails key={one.domain} probe={one} />)}
+          {found !== null && left(found).map((one) => <p key={one.domain}>{notProbed(one, looked(found).length)}</p>)}
           {busy && (row.last_probe === null ? <Skeleton lines={4} /> : <Earlier probe={row.last_probe} />)}
         </>
       )}

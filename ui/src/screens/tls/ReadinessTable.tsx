@@ -10,7 +10,8 @@ import { spelled } from '../mail/unseen'
 import { levelWord } from '../mail/words'
 import { CertificateWord } from './CertificateWord'
 import { ProbeDetails, StandingChip } from './ProbeDetails'
-import { because, entryStanding, hostNames, starttls, versions, type Row } from './readiness'
+import { because, entryStanding, hostNames, left, looked, starttls, versions, type Row } from './readiness'
+import { notProbed } from './notProbed'
 
 export interface ReadinessProps {
   rows: readonly Row[]
@@ -30,7 +31,7 @@ export function ReadinessTable({ rows, level, enforced, caption, extra }: Readin
       head: t('mail.domain'),
       names: true,
       cell: (row) =>
-        row.state === 'done' && row.probes.length > 0 ? (
+        row.state === 'done' && looked(row.probes).length > 0 ? (
           <Button small kind="quiet" className="linkish" label={t('tls.detailsOf', { domain: spelled(row.domain) })} onClick={() => setOpen(row)}>
             <Inert text={row.domain} />
           </Button>
@@ -63,7 +64,7 @@ export function ReadinessTable({ rows, level, enforced, caption, extra }: Readin
         table
       )}
       <Dialog open={open !== null} wide title={open === null ? '' : t('tls.detailsOf', { domain: spelled(open.domain) })} onClose={() => setOpen(null)}>
-        {open?.state === 'done' && open.probes.map((probe) => <ProbeDetails key={probe.domain} probe={probe} />)}
+        {open?.state === 'done' && looked(open.probes).map((probe) => <ProbeDetails key={probe.domain} probe={probe} />)}
       </Dialog>
     </>
   )
@@ -95,13 +96,29 @@ function Works({ row, level }: { row: Row; level: Level }) {
     )
   }
   const how = entryStanding(row.probes, level)
-  const worst = row.probes.find((probe) => entryStanding([probe], level) === how)
+  const [seen, unseen] = [looked(row.probes), left(row.probes)]
+  const worst = seen.find((probe) => entryStanding([probe], level) === how)
   return (
     <div className="stack stack-sm">
       <span>
         <StandingChip how={how} />
       </span>
-      <span className="small cause">{worst === undefined ? t('tls.noneKnown') : <Inert text={because(worst, level).text} />}</span>
+      {worst !== undefined && (
+        <span className="small cause">
+          <Inert text={because(worst, level).text} />
+        </span>
+      )}
+      {worst === undefined && unseen.length === 0 && <span className="small cause">{t('tls.noneKnown')}</span>}
+      {unseen.map((probe) => (
+        <span className="small cause" key={probe.domain}>
+          {probe.domain !== row.domain && (
+            <>
+              <Inert text={probe.domain} />:{' '}
+            </>
+          )}
+          {notProbed(probe, seen.length)}
+        </span>
+      ))}
     </div>
   )
 }

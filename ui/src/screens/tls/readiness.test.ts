@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Probe, ProbeHost } from '../../api/types'
-import { because, certificate, entryStanding, hostNames, included, standing, starttls, tally, versions, type Row } from './readiness'
+import { because, certificate, entryStanding, hostNames, included, left, looked, standing, starttls, tally, versions, type Row } from './readiness'
 
 function host(over: Partial<ProbeHost> = {}): ProbeHost {
   return {
@@ -51,6 +51,15 @@ function probe(over: Partial<Probe> = {}): Probe {
 }
 
 describe('readiness', () => {
+  it('is judged by what was probed, and keeps what was not', () => {
+    const pattern = probe({ domain: '.hospital.example', ready: false, levels: {}, verdicts: {}, via: null, hosts: [], not_probed: 'subdomains' })
+    const late = probe({ domain: 'slow.example', ready: false, levels: {}, verdicts: {}, via: null, hosts: [], not_probed: 'time' })
+    expect(entryStanding([pattern, probe()], 'require')).toBe('passes')
+    expect(entryStanding([pattern], 'require')).toBe('unknown')
+    expect(entryStanding([probe(), late], 'require')).toBe('unknown')
+    expect([looked([pattern, late, probe()]).length, left([pattern, late, probe()]).length]).toEqual([1, 2])
+  })
+
   it('is judged at each level', () => {
     expect(standing(probe(), 'require')).toBe('passes')
     expect(standing(probe(), 'verify')).toBe('fails')

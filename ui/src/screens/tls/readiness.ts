@@ -25,9 +25,15 @@ export function standing(probe: Probe, level: Level): Standing {
 
 const WORST: Standing[] = ['fails', 'unknown', 'clear', 'passes']
 
-/** How an entry stands: as the worst of its domains. Of an entry without any domain nothing is known. */
+/** What was looked at, without the records of what was not. */
+export const looked = (probes: readonly Probe[]): Probe[] => probes.filter((probe) => probe.not_probed === undefined)
+
+/** What was not looked at, each with its reason. */
+export const left = (probes: readonly Probe[]): Probe[] => probes.filter((probe) => probe.not_probed !== undefined)
+
+/** How an entry stands: as the worst of its domains. Of an entry without any domain, or with one left out for want of time, nothing is known for certain. */
 export function entryStanding(probes: Probe[], level: Level): Standing {
-  const all = probes.map((probe) => standing(probe, level))
+  const all = probes.filter((probe) => probe.not_probed === undefined || probe.not_probed === 'time').map((probe) => standing(probe, level))
   return WORST.find((how) => all.includes(how)) ?? 'unknown'
 }
 

@@ -2,7 +2,7 @@
 
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { problemText } from '../../design'
-import { api } from '../../lib/api'
+import { api, ProblemError } from '../../lib/api'
 import { pool } from '../mail/pool'
 import type { Level, Probe, ProbeWish } from '../../api/types'
 import type { Row } from './readiness'
@@ -10,8 +10,21 @@ import type { Row } from './readiness'
 /** Requests at once: a browser holds six connections to one host over HTTP/1.1. */
 const atOnce = 6
 
-export const probe = (domain: string, level: Level, signal?: AbortSignal): Promise<Probe[]> =>
-  api.post<Probe[]>('/tls/probe', { domains: [domain], level } satisfies ProbeWish, { signal })
+/** How often a probe is sent again that found the gateway busy with those of others. */
+const again = 24
+
+/** Probes one entry. Where others keep the gateway busy, it waits as long as it is told to. */
+export async function probe(domain: string, level: Level, signal?: AbortSignal): Promise<Probe[]> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await api.post<Probe[]>('/tls/probe', { domains: [domain], level } satisfies ProbeWish, { signal })
+    } catch (error) {
+      const busy = error instanceof ProblemError && error.type === '/problems/busy'
+      if (!busy || tries >= again || signal?.aborted === true) throw error
+      await new Promise((resolve) => setTimeout(resolve, (error.retryAfter ?? 5) * 1000))
+    }
+  }
+}
 
 export interface Probes {
   rows: ReadonlyMap<string, Row>

@@ -9,52 +9,8 @@ use std::path::Path;
 
 use gatepost_policy::diagnostic::{Diagnostic, Position, quote};
 use gatepost_policy::document::{DataKind, PolicyDocument};
-use gatepost_wire::address::{AddressDomain, DomainName, Mailbox};
-
-/// One entry, understood.
-#[derive(Debug, Eq, PartialEq)]
-enum Entry {
-    Domain(AddressDomain),
-    /// The subdomains of a domain.
-    Below(DomainName),
-    Address(Mailbox),
-    /// The null sender.
-    Nobody,
-}
-
-/// Reads one entry.
-fn read(text: &str) -> Result<Entry, &'static str> {
-    if text == "<>" {
-        return Ok(Entry::Nobody);
-    }
-    if let Some(parent) = text.strip_prefix("*.").or_else(|| text.strip_prefix('.')) {
-        return DomainName::parse(parent)
-            .map(Entry::Below)
-            .map_err(|_| "Write the subdomains of a domain as \".partner.example\".");
-    }
-    let bare = text.strip_suffix('.').unwrap_or(text);
-    if text.contains('@') {
-        return Mailbox::parse(bare)
-            .map(Entry::Address)
-            .map_err(|_| "Write an address as \"anna@partner.example\".");
-    }
-    AddressDomain::parse(bare).map(Entry::Domain).map_err(|_| {
-        "Write \"partner.example\", \".partner.example\" for its subdomains, or an address in brackets."
-    })
-}
-
-/// A line without its comment. A `#` within the local part of an address is none.
-fn without_comment(line: &str) -> &str {
-    for (at, _) in line.match_indices('#') {
-        let (before, rest) = line.split_at(at);
-        let word = rest.split([' ', '\t']).next().unwrap_or_default();
-        let glued = !before.is_empty() && !before.ends_with([' ', '\t']);
-        if !(glued && word.contains('@') && !before.contains('@')) {
-            return before;
-        }
-    }
-    line
-}
+use gatepost_policy::rules::listed::{Listed, in_line};
+use gatepost_wire::address::{AddressDomain, DomainName};
 
 /// What was asked for, gathered from every place.
 #[derive(Debug, Default)]
@@ -82,15 +38,15 @@ impl Wanted {
         }
     }
 
-    fn take(&mut self, entry: Entry) {
+    fn take(&mut self, entry: Listed) {
         match entry {
-            Entry::Domain(domain) => self.add(domain),
-            Entry::Below(parent) => {
+            Listed::Domain(domain) => self.add(domain),
+            Listed::Below(parent) => {
                 if !self.below.contains(&parent) {
                     self.below.push(parent);
                 }
             }
-            Entry::Address(mailbox) => {
+            Listed::Address(mailbox) => {
                 let domain = mailbox.domain().clone();
                 self.notes.push(format!(
                     "{mailbox} is one address: its domain {} is probed",
@@ -98,7 +54,7 @@ impl Wanted {
                 ));
                 self.add(domain);
             }
-            Entry::Nobody => {
+            Listed::Nobody => {
                 self.notes.push("<> is the null sender and no domain: nothing to probe".to_owned());
             }
         }
@@ -107,7 +63,7 @@ impl Wanted {
     /// Adds the arguments of the command line.
     pub(super) fn arguments(&mut self, arguments: &[String]) {
         for text in arguments {
-            match read(text.trim()) {
+            match Listed::parse(text.trim()) {
                 Ok(entry) => self.take(entry),
                 Err(remedy) => self.problems.push(Diagnostic {
                     file: "command line".to_owned(),
@@ -142,11 +98,11 @@ impl Wanted {
             }
         };
         for (at, line) in text.lines().enumerate() {
-            let value = without_comment(line).trim();
+            let value = in_line(line);
             if value.is_empty() {
                 continue;
             }
-            match read(value) {
+            match Listed::parse(value) {
                 Ok(entry) => self.take(entry),
                 Err(remedy) => {
                     let blanks = line.chars().take_while(|c| c.is_whitespace()).count();
@@ -197,9 +153,9 @@ impl Wanted {
             return;
         }
         for line in set.values.lines() {
-            let value = without_comment(line).trim();
+            let value = in_line(line);
             // An entry that cannot be read was refused when the policy was applied.
-            if let Ok(entry) = read(value)
+            if let Ok(entry) = Listed::parse(value)
                 && !value.is_empty()
             {
                 self.take(entry);

@@ -196,3 +196,30 @@ fn a_header_that_asks_for_more_decides_and_not_the_policy() {
     assert_eq!(tls["level"], "require");
     assert_eq!(tls["decided_by"]["rule"], "Enforce TLS to partners");
 }
+
+#[test]
+fn a_trace_ends_where_it_is_enough_and_every_long_text_says_how_much_more_there_is() {
+    let snapshot = standard(&format!("{BASE}{LIST}{ENFORCE}"));
+    let to = ["a@partner.example", "b@partner.example", "c@partner.example"];
+    let mut count = 0;
+    let some = trace_while(&snapshot, &facts(MESSAGE, &to), |_| {
+        count += 1;
+        count < 2
+    });
+    assert_eq!(some.recipients.len(), 2);
+    assert_eq!(some.recipients, trace(&snapshot, &facts(MESSAGE, &to)).recipients[..2]);
+    let text = format!(
+        "{BASE}[[rule]]\nname = \"s\"\nconditions = [\
+         {{ condition = \"subject\", match = \"matches\", value = \"x\" }},\
+         {{ condition = \"header\", name = \"X-A\", match = \"exists\" }}]\n"
+    );
+    let long =
+        format!("Subject: {}\r\n{}\r\n", "ä".repeat(10_007), "X-A: 123456\r\n".repeat(5_000));
+    let json = traced(&standard(&text), long.as_bytes(), &["anna@partner.example"]);
+    let seen = |at: usize| json["recipients"][0]["steps"][0]["conditions"][at]["seen"].clone();
+    assert!(seen(0).as_str().unwrap().ends_with("ä… and 7 characters more"), "{}", seen(0));
+    let fields = seen(1).as_array().unwrap().clone();
+    assert_eq!(fields.len(), 1_668);
+    assert_eq!(fields[1_666], "1234… and 2 characters more");
+    assert_eq!(fields[1_667], "… and 3333 more");
+}

@@ -1,4 +1,4 @@
-//! What other sites' TLS is good for, and what ours was.
+//! What probes showed of other sites' TLS, and what ours was.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,12 +7,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use gatepost_policy::diagnostic::suggest;
-use gatepost_policy::document::DataKind;
-use gatepost_policy::tls::Level;
 use gatepost_store::DaySums;
 use gatepost_store::report::{self, Report};
-use gatepost_wire::address::AddressDomain;
 use gatepost_wire::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,117 +19,14 @@ use utoipa_axum::routes;
 use super::{domain, said};
 use crate::api::Api;
 use crate::api::access::time;
-use crate::api::body::Sent;
 use crate::api::page::{Asked, Page, PageQuery, cursor};
-use crate::problem::{Fault, Problem};
+use crate::problem::Problem;
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
-        .routes(routes!(probe))
         .routes(routes!(kept))
         .routes(routes!(told))
         .routes(routes!(super::effective::list))
-}
-
-/// Domains that one request probes.
-const MOST: usize = 1000;
-
-/// What is probed.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Wish {
-    /// Domains, or addresses in brackets.
-    domains: Option<Vec<String>>,
-    /// The single domains of a set of kind `domains`.
-    rule_data: Option<String>,
-    /// The level that domains have to be ready for; `require` where nothing is said.
-    level: Option<String>,
-}
-
-/// Looks what delivery would do at each level, sending nothing, and keeps what was seen.
-#[utoipa::path(post, path = "/tls/probe", tag = "tls", extensions(("x-capability" = json!("probe"))), request_body = Wish,
-    responses((status = 200, body = Vec<Object>, description = "One record a domain, as `tls probe --json`"),
-        (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem),
-        (status = 503, body = Problem)))]
-async fn probe(
-    State(api): State<Api>,
-    Sent(wish): Sent<Wish>,
-) -> Result<Json<Vec<Value>>, Problem> {
-    let mut faults = Vec::new();
-    let level = level(wish.level.as_deref(), &mut faults);
-    let mut domains = Vec::new();
-    for (at, text) in wish.domains.iter().flatten().enumerate() {
-        match AddressDomain::parse(text.trim()) {
-            Ok(domain) => domains.push(domain),
-            Err(why) => faults.push(Fault::new(
-                format!("/domains/{at}"),
-                format!("{text:?} is no domain: {why}."),
-                "Write partner.example, or an address in brackets.",
-            )),
-        }
-    }
-    if let Some(name) = &wish.rule_data {
-        domains.extend(of_rule_data(&api, name, &mut faults));
-    }
-    if faults.is_empty() && domains.is_empty() {
-        faults.push(Fault::new("", "There is no domain to probe.", "Send domains or rule_data."));
-    }
-    if domains.len() > MOST {
-        faults.push(Fault::new(
-            "/domains",
-            format!("These are {} domains; one request probes {MOST} at most.", domains.len()),
-            "Send them in parts.",
-        ));
-    }
-    if !faults.is_empty() {
-        return Err(Problem::invalid(faults));
-    }
-    domains.sort_by_key(AddressDomain::key);
-    domains.dedup_by_key(|domain| domain.key());
-    let probed = api.outside.probe(domains, level).await;
-    let probed =
-        probed.map_err(|why| Problem::unavailable(format!("Nothing was probed: {why}.")))?;
-    let mut records = Vec::with_capacity(probed.len());
-    for one in probed {
-        api.stores.probes.keep_probe(&one.domain, one.at, &one.record).await?;
-        records.push(one.record);
-    }
-    Ok(Json(records))
-}
-
-fn level(word: Option<&str>, faults: &mut Vec<Fault>) -> Level {
-    let word = word.unwrap_or("require");
-    let found = Level::parse(word).filter(|level| level.is_built());
-    found.unwrap_or_else(|| {
-        let built = Level::ALL.iter().filter(|level| level.is_built()).map(|level| level.word());
-        let built: Vec<&str> = built.collect();
-        let detail = match Level::parse(word) {
-            Some(_) => format!("The level {word:?} is not in this version."),
-            None => format!("{word:?} is no level."),
-        };
-        faults.push(Fault::new("/level", detail, format!("Write one of {}.", built.join(", "))));
-        Level::Require
-    })
-}
-
-/// The single domains of a set.
-fn of_rule_data(api: &Api, name: &str, faults: &mut Vec<Fault>) -> Vec<AddressDomain> {
-    let snapshot = api.snapshot.load();
-    let sets = || snapshot.document.rule_data.iter().filter(|set| set.kind == DataKind::Domains);
-    let same = |a: &str, b: &str| a.trim().to_lowercase() == b.trim().to_lowercase();
-    let Some(set) = sets().find(|set| same(&set.name, name)) else {
-        let names: Vec<&str> = sets().map(|set| set.name.as_str()).collect();
-        let remedy = suggest(name, &names).map_or_else(
-            || format!("Sets of kind domains are: {}.", names.join(", ")),
-            |meant| format!("Did you mean {meant:?}?"),
-        );
-        let detail = format!("There is no set {name:?} of kind domains.");
-        faults.push(Fault::new("/rule_data", detail, remedy));
-        return Vec::new();
-    };
-    let lines = set.values.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
-    lines.filter_map(|line| AddressDomain::parse(line.trim_end_matches('.')).ok()).collect()
 }
 
 /// Which records are wanted.

@@ -69,14 +69,16 @@ impl Outside for Alone {
         &self,
         domains: Vec<AddressDomain>,
         level: Level,
-    ) -> Result<Vec<Probed>, String> {
+        _: usize,
+        seen: &mut Vec<Probed>,
+    ) -> Result<(), String> {
         let at = Timestamp::from_millis(0);
-        let probed = domains.iter().map(AddressDomain::key).map(|domain| {
+        seen.extend(domains.iter().map(AddressDomain::key).map(|domain| {
             let record =
                 serde_json::json!({ "domain": domain, "ready": true, "level": level, "at": at });
             Probed { domain, at, record }
-        });
-        Ok(probed.collect())
+        }));
+        Ok(())
     }
 }
 
@@ -162,17 +164,22 @@ impl World {
 
     /// With a condition and metrics of the test's own.
     pub(crate) async fn with(condition: Arc<dyn Condition>, registry: Registry) -> Self {
-        Self::of(condition, registry, None).await
+        Self::of((condition, Arc::new(Alone)), registry, None).await
+    }
+
+    /// With the rest of the gateway as the test has it.
+    pub(crate) async fn beside(outside: Arc<dyn Outside>) -> Self {
+        Self::of((Arc::new(Alone), outside), Registry::default(), None).await
     }
 
     /// With a provider to sign in with.
     #[cfg(feature = "oidc")]
     pub(crate) async fn signing_on(sign_on: Arc<dyn crate::sign_on::SignOn>) -> Self {
-        Self::of(Arc::new(Alone), Registry::default(), Some(sign_on)).await
+        Self::of((Arc::new(Alone), Arc::new(Alone)), Registry::default(), Some(sign_on)).await
     }
 
     async fn of(
-        condition: Arc<dyn Condition>,
+        (condition, outside): (Arc<dyn Condition>, Arc<dyn Outside>),
         registry: Registry,
         sign_on: Option<Arc<dyn crate::sign_on::SignOn>>,
     ) -> Self {
@@ -195,7 +202,7 @@ impl World {
             stores: Stores::of(Arc::new(store.clone())),
             snapshot: Arc::clone(&snapshot),
             clock: clock.clone(),
-            outside: Arc::new(Alone),
+            outside,
             doorman: Arc::new(Doorman::default()),
             meters: Meters::default(),
             tls: false,
