@@ -28,11 +28,13 @@ mod mail;
 mod page;
 mod policy;
 mod precondition;
+mod room;
 mod routing;
 mod rule_data;
 mod rules;
 mod system;
 mod trace;
+mod weight;
 
 use std::sync::Arc;
 
@@ -118,6 +120,8 @@ pub(crate) struct Api {
     pub(crate) condition: Arc<dyn Condition>,
     pub(crate) meters: Meters,
     desk: Arc<policy::held::Desk>,
+    /// Room for long bodies.
+    room: room::Room,
     /// What probes share.
     pub(crate) probing: mail::Turns,
     pub(crate) sign_on: Option<Arc<dyn SignOn>>,
@@ -162,6 +166,7 @@ impl Api {
             condition,
             meters,
             desk,
+            room: room::Room::default(),
             probing: mail::Turns::default(),
             sign_on,
             table,

@@ -177,6 +177,25 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "/problems/too-large", "Too large", detail)
     }
 
+    /// 413: more objects, or more values, than are read.
+    pub(crate) fn too_much(objects: usize, values: usize) -> Self {
+        let detail = format!(
+            "A document has {objects} objects or tables at most, and {values} values. Write a long list of values as \
+             one string, a line each."
+        );
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "/problems/too-large", "Too large", detail)
+    }
+
+    /// 408: it does not come to its end.
+    pub(crate) fn too_slow() -> Self {
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "/problems/too-slow",
+            "Request Timeout",
+            "The request has not come to its end in good time.",
+        )
+    }
+
     /// 415: not JSON.
     pub(crate) fn media_type() -> Self {
         Self::new(

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use axum::body::HttpBody as _;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
@@ -100,7 +101,11 @@ pub(super) async fn pass(
     }
     let response = decide(&api, peer, path, &mut request).await;
     let response = match response {
-        Ok(()) => next.run(request).await,
+        Ok(()) => match api.room.take(request.body().size_hint().upper()) {
+            // What is taken is given back when the request is answered.
+            Ok(_room) => next.run(request).await,
+            Err(problem) => problem.into_response(),
+        },
         Err(problem) => problem.into_response(),
     };
     api.meters.request(path, response.status().as_u16());

@@ -1,4 +1,4 @@
-//! Policies that are sent to us: as JSON or as the policy file, up to 64 MiB.
+//! Policies that are sent to us: as JSON or as the policy file, up to 32 MiB.
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
@@ -10,7 +10,7 @@ use super::held::fault;
 use crate::problem::{Fault, Problem};
 
 /// The largest policy, and the largest set of Rule Data, that is taken.
-pub(in crate::api) const LARGEST: usize = 64 * 1024 * 1024;
+pub(in crate::api) const LARGEST: usize = 32 * 1024 * 1024;
 
 /// Lets a route take that much.
 pub(in crate::api) fn limit() -> DefaultBodyLimit {
@@ -42,8 +42,7 @@ impl FromRequest<Api> for Long {
             "application/toml" => Some(Form::Toml),
             _ => None,
         };
-        let bytes = Bytes::from_request(request, api).await;
-        let bytes = bytes.map_err(|_| Problem::too_large(LARGEST))?;
+        let bytes = body::whole(request, api, LARGEST).await?;
         Ok(Self { bytes, form: form.ok_or_else(Problem::media_type)? })
     }
 }
@@ -68,6 +67,7 @@ impl Long {
         match self.form {
             Form::Json => PolicyDocument::parse_json(body::read(&self.bytes)?),
             Form::Toml => {
+                body::bounded(&self.bytes)?;
                 let text = std::str::from_utf8(&self.bytes)
                     .map_err(|_| Problem::bad_request("This is no text: it is not UTF-8."))?;
                 PolicyDocument::parse_toml(text, "policy")

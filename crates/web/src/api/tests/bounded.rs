@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::world::{Alone, Answer, Ask, World};
+use crate::api::weight::Weight;
 use crate::outside::{Outside, Probed, SystemFacts};
 
 /// A gateway that has so much patience, and hears nothing from domains that begin with `silent`.
@@ -166,4 +167,39 @@ async fn the_simulator_is_bounded_in_recipients_and_in_time() {
     let answer = world.owner(trace(&to[..3])).await.json();
     assert_eq!(answer["recipients"].as_array().unwrap().len(), 1);
     assert_eq!(answer["not_done"], json!(["r1@partner.example", "r2@partner.example"]));
+}
+
+#[tokio::test]
+async fn a_document_of_too_many_objects_is_refused_before_it_is_read() {
+    let world = World::new().await;
+    let rules = json!({ "rule": vec![json!({}); Weight::OBJECTS + 1] });
+    for path in ["/api/v1/policy/check", "/api/v1/rules"] {
+        let answer = world.change("POST", path, Some(rules.clone())).await;
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json()["type"]),
+            (413, &json!("/problems/too-large"))
+        );
+        assert!(answer.json()["detail"].as_str().unwrap().contains("50000 objects"));
+    }
+    let toml = "[[rule]]\n".repeat(Weight::OBJECTS + 1);
+    let ask = Ask::new("POST", "/api/v1/policy/check").text("application/toml", &toml);
+    assert_eq!(world.owner(ask).await.status, 413);
+}
+
+#[tokio::test]
+async fn large_documents_that_come_all_at_once_are_not_all_taken() {
+    let world = World::new().await;
+    let values = "partner.example\n".repeat(3 * 65_536);
+    let set = json!({ "rule_data": [{ "name": "P", "kind": "domains", "values": values }] });
+    let check = || world.owner(Ask::new("POST", "/api/v1/policy/check").json(set.clone()));
+    // Each has three MiB, and there is room for 32.
+    let four = || async { tokio::join!(check(), check(), check(), check()) };
+    let (a, b, c, d, e) = tokio::join!(four(), four(), four(), four(), four());
+    let all = [a, b, c, d, e].into_iter().flat_map(|(a, b, c, d)| [a, b, c, d]);
+    let (done, refused): (Vec<Answer>, Vec<Answer>) = all.partition(|answer| answer.status == 200);
+    assert!(!done.is_empty() && !refused.is_empty(), "{} {}", done.len(), refused.len());
+    for answer in refused {
+        assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, "2"));
+    }
+    assert_eq!(check().await.status, 200);
 }

@@ -98,11 +98,13 @@ pub(crate) struct Ask<'a> {
     pub(crate) path: &'a str,
     pub(crate) headers: Vec<(&'a str, String)>,
     pub(crate) body: Option<Value>,
+    /// A body that is no JSON.
+    pub(crate) other: Option<String>,
 }
 
 impl<'a> Ask<'a> {
     pub(crate) const fn new(method: &'a str, path: &'a str) -> Self {
-        Self { method, path, headers: Vec::new(), body: None }
+        Self { method, path, headers: Vec::new(), body: None, other: None }
     }
 
     pub(crate) fn with(mut self, name: &'a str, value: &str) -> Self {
@@ -118,6 +120,11 @@ impl<'a> Ask<'a> {
     pub(crate) fn json(mut self, body: Value) -> Self {
         self.body = Some(body);
         self.with("content-type", "application/json")
+    }
+
+    pub(crate) fn text(mut self, kind: &str, body: &str) -> Self {
+        self.other = Some(body.to_owned());
+        self.with("content-type", kind)
     }
 }
 
@@ -253,7 +260,8 @@ impl World {
         for (name, value) in &ask.headers {
             request = request.header(*name, value);
         }
-        let body = ask.body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let body = ask.other.or_else(|| ask.body.map(|body| body.to_string()));
+        let body = body.map_or_else(Body::empty, Body::from);
         let mut request = request.body(body).unwrap();
         request.extensions_mut().insert(ConnectInfo(Peer(peer)));
         let response = self.router.clone().oneshot(request).await.unwrap();
