@@ -174,6 +174,7 @@ impl Gateway {
         let doorman = Arc::new(Doorman::default());
         let logins = Arc::new(Logins {
             accounts: Arc::new(store.clone()),
+            audit: Arc::new(store.clone()),
             doorman: Arc::clone(&doorman),
             clock: Arc::clone(&clock),
         });
@@ -192,6 +193,7 @@ impl Gateway {
             shared: Arc::clone(&shared),
             clock: Arc::clone(&clock),
             metrics: Arc::clone(&metrics),
+            doorman: Arc::clone(&doorman),
         };
         background.start(&supervisor.rest);
         let admin_address = admin.address();

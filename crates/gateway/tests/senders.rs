@@ -236,6 +236,16 @@ fn swaks_authenticates_and_may_then_send_to_anybody() {
     let log = path.gateway.log();
     assert!(log.contains("client authenticated") && log.contains("authentication failed"));
     assert!(!log.contains("horse"), "a password is in the log");
+    let (_, audit) = path.gateway.verb(&["audit", "list", "--what", "smtp", "--json"]);
+    assert!(!audit.contains("horse"), "a password is in the audit log");
+    let audit: serde_json::Value = serde_json::from_str(&audit).expect("the audit log");
+    let entries = audit.as_array().expect("entries");
+    assert_eq!(entries.len(), 1, "successes have none: {audit}");
+    assert_eq!((&entries[0]["what"], &entries[0]["by"]), (&"smtp.refused".into(), &"anna".into()));
+    assert_eq!(
+        (&entries[0]["via"], &entries[0]["reason"]),
+        (&"smtp".into(), &"wrong password".into())
+    );
 }
 
 #[test]

@@ -9,6 +9,7 @@
 
 mod doorman;
 mod hashing;
+mod refusals;
 mod role;
 mod rules;
 mod secret;
@@ -20,6 +21,7 @@ use ulid::Ulid;
 pub use self::{
     doorman::{Doorman, Wait},
     hashing::PasswordCost,
+    refusals::{Door, FailedTry, Lockout},
     role::{Capability, Role},
     rules::{
         BadName, BadPassword, NAME_LENGTH, PASSWORD_BYTES, PASSWORD_CHARACTERS, check_name,

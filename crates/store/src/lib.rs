@@ -44,10 +44,11 @@ mod view;
 
 pub use crate::{
     accounts::{
-        AccountError, Accounts, ApiToken, BadName, BadPassword, Capability, Doorman, KindWanted,
-        NAME_LENGTH, NewToken, NewUser, OpenedSession, PASSWORD_BYTES, PASSWORD_CHARACTERS,
-        PasswordCost, Role, SESSION_HOURS, SESSION_IDLE_MINUTES, SETUP_MINUTES, Secret, Session,
-        SessionInfo, TotpSetup, User, UserChange, UserKind, Wait, check_name, check_password,
+        AccountError, Accounts, ApiToken, BadName, BadPassword, Capability, Door, Doorman,
+        FailedTry, KindWanted, Lockout, NAME_LENGTH, NewToken, NewUser, OpenedSession,
+        PASSWORD_BYTES, PASSWORD_CHARACTERS, PasswordCost, Role, SESSION_HOURS,
+        SESSION_IDLE_MINUTES, SETUP_MINUTES, Secret, Session, SessionInfo,
+        TotpSetup, User, UserChange, UserKind, Wait, check_name, check_password,
     },
     audit::{Audit, AuditCheck, AuditEntry, AuditPage, AuditSearch, NewAudit, policy_changes},
     body::{Body, HEAD, IN_MEMORY, Staged, Staging},

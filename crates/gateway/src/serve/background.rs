@@ -10,7 +10,7 @@ use gatepost_policy::document::Spans;
 use gatepost_policy::snapshot::Snapshot;
 use gatepost_store::embedded::Embedded;
 use gatepost_store::evidence::{Evidence as _, UtcDay};
-use gatepost_store::{Clock, Inspect, Settings, StoreError};
+use gatepost_store::{Audit as _, Clock, Doorman, Inspect, Settings, StoreError};
 
 use super::secrets::PasswordFiles;
 use super::{Refused, Shared, settings};
@@ -49,6 +49,7 @@ pub(super) struct Background {
     pub(super) shared: Arc<Shared>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) doorman: Arc<Doorman>,
 }
 
 impl Background {
@@ -139,6 +140,11 @@ impl Background {
             match self.store.prune(self.clock.now(), keep).await {
                 Ok(removed) => tracing::debug!(?removed, "what was kept long enough is removed"),
                 Err(why) => say_not_removed(&why),
+            }
+            if let Some(entry) = self.doorman.unlisted(self.clock.now())
+                && let Err(why) = self.store.note(entry).await
+            {
+                tracing::error!(cause = %crate::cli::chain(&why), "refused logins are not in the audit log");
             }
             self.clock.sleep_until(self.clock.now().plus(HOUR)).await;
         }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use gatepost_receive::{Authenticate, Login};
-use gatepost_store::{Accounts, Clock, Doorman, KindWanted, StoreError, UserKind};
+use gatepost_store::{
+    Accounts, Audit, Clock, Door, Doorman, FailedTry, KindWanted, StoreError, UserKind,
+};
 use gatepost_wire::secret::Secret;
 
 use crate::cli::chain;
@@ -17,6 +19,7 @@ use crate::config::Config;
 /// The accounts of SMTP clients.
 pub(crate) struct Logins {
     pub(crate) accounts: Arc<dyn Accounts>,
+    pub(crate) audit: Arc<dyn Audit>,
     pub(crate) doorman: Arc<Doorman>,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -34,10 +37,27 @@ impl Authenticate for Logins {
                 Login::Granted { account: user.name }
             }
             Ok(None) => {
-                self.doorman.failed(name, client, self.clock.now());
+                self.refused(name, client).await;
                 Login::Refused
             }
-            Err(why) => Login::Undecided { why: chain(&why) },
+            Err(why) => {
+                self.doorman.undecided(name, client);
+                Login::Undecided { why: chain(&why) }
+            }
+        }
+    }
+}
+
+impl Logins {
+    /// Counts a failure, and writes down of it what the audit log can bear. The answer to the client does not depend
+    /// on whether that could be written.
+    async fn refused(&self, name: &str, source: IpAddr) {
+        let failed =
+            FailedTry { door: Door::Smtp, account: name, by: name, source, why: "wrong password" };
+        for entry in self.doorman.refused(&failed, self.clock.now()) {
+            if let Err(why) = self.audit.note(entry).await {
+                tracing::error!(cause = %chain(&why), "a refused login is not in the audit log");
+            }
         }
     }
 }

@@ -15,7 +15,11 @@ use std::{
 
 use gatepost_wire::timestamp::Timestamp;
 
-use super::rules::{self, NAME_LENGTH};
+use super::{
+    refusals::{FailedTry, Lockout, Refusals},
+    rules::{self, NAME_LENGTH},
+};
+use crate::audit::NewAudit;
 
 /// Failures of an account before it has to wait.
 const OF_ACCOUNT: u32 = 5;
@@ -50,6 +54,7 @@ pub struct Wait {
 #[derive(Debug, Default)]
 pub struct Doorman {
     seen: Mutex<Seen>,
+    refusals: Mutex<Refusals>,
 }
 
 #[derive(Debug, Default)]
@@ -97,11 +102,35 @@ impl Doorman {
         Ok(())
     }
 
-    /// The try was no good.
-    pub fn failed(&self, account: &str, source: IpAddr, now: Timestamp) {
+    /// The try was no good. Gives who has to wait because of it.
+    pub fn failed(&self, account: &str, source: IpAddr, now: Timestamp) -> Lockout {
         let mut seen = self.seen();
-        remember(&mut seen.accounts, account_key(account), now).fail(OF_ACCOUNT, now);
-        remember(&mut seen.sources, source_key(source), now).fail(OF_SOURCE, now);
+        Lockout {
+            account: remember(&mut seen.accounts, account_key(account), now).fail(OF_ACCOUNT, now),
+            source: remember(&mut seen.sources, source_key(source), now).fail(OF_SOURCE, now),
+        }
+    }
+
+    /// As [`Doorman::failed`]. Gives what the audit log is to have of it: never more than it can bear.
+    pub fn refused(&self, failed: &FailedTry<'_>, now: Timestamp) -> Vec<NewAudit> {
+        let lockout = self.failed(failed.account, failed.source, now);
+        self.refusals().add(failed, lockout, now)
+    }
+
+    /// What the audit log is to have of an hour that is over, where more was refused than it has entries of.
+    pub fn unlisted(&self, now: Timestamp) -> Option<NewAudit> {
+        self.refusals().over(now)
+    }
+
+    /// The try ended and was neither good nor bad: something more is asked for, or it could not be told.
+    pub fn undecided(&self, account: &str, source: IpAddr) {
+        let mut seen = self.seen();
+        if let Some(record) = seen.accounts.get_mut(&account_key(account)) {
+            record.in_hand = record.in_hand.saturating_sub(1);
+        }
+        if let Some(record) = seen.sources.get_mut(&source_key(source)) {
+            record.in_hand = record.in_hand.saturating_sub(1);
+        }
     }
 
     /// The try was good: the account starts anew. The source does not, since whoever
@@ -112,6 +141,10 @@ impl Doorman {
         if let Some(record) = seen.sources.get_mut(&source_key(source)) {
             record.in_hand = record.in_hand.saturating_sub(1);
         }
+    }
+
+    fn refusals(&self) -> MutexGuard<'_, Refusals> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -148,17 +181,18 @@ impl Record {
         self.last = now;
     }
 
-    fn fail(&mut self, limit: u32, now: Timestamp) {
+    /// Counts a failure. Gives how long the next try has to wait.
+    fn fail(&mut self, limit: u32, now: Timestamp) -> Option<Duration> {
         if self.is_forgotten(now) {
             *self = Self::new(now);
         }
         self.in_hand = self.in_hand.saturating_sub(1);
         self.failures = self.failures.saturating_add(1);
         self.last = now;
-        if let Some(beyond) = self.failures.checked_sub(limit) {
-            let wait = FIRST.saturating_mul(1_u32.checked_shl(beyond).unwrap_or(u32::MAX));
-            self.until = now.plus(wait.min(LONGEST));
-        }
+        let beyond = self.failures.checked_sub(limit)?;
+        let wait = FIRST.saturating_mul(1_u32.checked_shl(beyond).unwrap_or(u32::MAX)).min(LONGEST);
+        self.until = now.plus(wait);
+        Some(wait)
     }
 
     fn is_forgotten(&self, now: Timestamp) -> bool {
@@ -324,5 +358,55 @@ mod tests {
         assert!(seen.accounts.keys().all(|name| name.chars().count() <= NAME_LENGTH));
         drop(seen);
         assert!(doorman.may("anna", source(0), at(2)).is_err());
+    }
+
+    #[test]
+    fn a_try_that_ended_undecided_is_in_hand_no_more() {
+        let doorman = Doorman::new();
+        for _ in 0..4 {
+            fail(&doorman, "anna", source(1), at(0));
+        }
+        // One is left: the password without the second factor, and then both.
+        doorman.may("anna", source(1), at(1)).unwrap();
+        doorman.undecided("anna", source(1));
+        assert_eq!(doorman.may("anna", source(1), at(2)), Ok(()));
+        doorman.failed("anna", source(1), at(2));
+        assert_eq!(doorman.may("anna", source(1), at(3)), Err(Wait { seconds: 29 }));
+    }
+
+    #[test]
+    fn refusals_have_entries_up_to_a_bound_an_hour_and_the_rest_is_a_sum() {
+        use crate::accounts::Door;
+
+        let doorman = Doorman::new();
+        let long = "x".repeat(5000);
+        let refuse = |number: u32, now: u64| {
+            let by = format!("{number} {long}");
+            let (account, source) = (by.as_str(), source(number));
+            let failed =
+                FailedTry { door: Door::Smtp, account, by: &by, source, why: "wrong password" };
+            doorman.refused(&failed, at(now))
+        };
+        let first = refuse(0, 0);
+        assert_eq!((first.len(), first[0].what), (1, "smtp.refused"));
+        assert_eq!(first[0].author.by.chars().count(), NAME_LENGTH);
+        assert_eq!(first[0].author.from.as_deref(), Some("10.0.0.0"));
+        let listed: usize = (1..150).map(|number| refuse(number, 1).len()).sum();
+        assert_eq!(listed, 99);
+        // A lock-out is not lost among them.
+        let entries: Vec<NewAudit> = (0..4).flat_map(|_| refuse(0, 2)).collect();
+        assert_eq!(entries.iter().map(|entry| entry.what).collect::<Vec<_>>(), ["smtp.locked"]);
+        assert_eq!(entries[0].after["account_waits_seconds"], 30);
+        assert_eq!(doorman.unlisted(at(3599)), None);
+        let sum = doorman.unlisted(at(3600)).unwrap();
+        assert_eq!((sum.what, &sum.after["smtp"]), ("login.unlisted", &53.into()));
+        assert_eq!(doorman.unlisted(at(9999)), None);
+        // The next failure begins an hour of its own, and tells of the one before where nobody has asked.
+        for number in 200..301 {
+            refuse(number, 9999);
+        }
+        let later = refuse(400, 20_000);
+        let words = later.iter().map(|entry| entry.what);
+        assert_eq!(words.collect::<Vec<_>>(), ["login.unlisted", "smtp.refused"]);
     }
 }

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::session::may_try;
+use super::session::{failed, may_try};
 use super::shapes::{Myself, SessionShape};
 use super::{id, refused};
 use crate::api::Api;
@@ -206,10 +206,11 @@ async fn confirm(
     let name = &caller.person()?.user.name;
     let source = caller.source();
     may_try(api, name, source)?;
-    let right = api.stores.accounts.verify_password(name, KindWanted::Person, password).await?;
-    if right.is_some() {
+    let right = api.stores.accounts.verify_password(name, KindWanted::Person, password).await;
+    if right.inspect_err(|_| api.doorman.undecided(name, source))?.is_some() {
+        api.doorman.undecided(name, source);
         return Ok(());
     }
-    api.doorman.failed(name, source, api.clock.now());
+    failed(api, name, source, "password, asked for again").await?;
     Err(Problem::invalid_at(pointer, "This is not the password of the account."))
 }

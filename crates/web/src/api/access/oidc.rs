@@ -9,7 +9,7 @@ use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, Html, IntoResponse, Response};
 use gatepost_store::{
-    AccountError, Author, NewAudit, NewUser, User, UserChange, UserKind, Via, Wait,
+    AccountError, Author, Door, FailedTry, NewUser, User, UserChange, UserKind, Via, Wait,
 };
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -111,8 +111,10 @@ async fn callback(
             Ok((StatusCode::SEE_OTHER, AppendHeaders(headers)).into_response())
         }
         Err(refusal) => {
-            api.doorman.failed(&counted, source, api.clock.now());
-            tell(&api, &refusal, source).await?;
+            tracing::warn!(client = %source, why = refusal.detail, "single sign-on refused");
+            let (by, why) = ("single sign-on", refusal.detail.as_str());
+            let failed = FailedTry { door: Door::Console, account: &counted, by, source, why };
+            session::refuse(&api, failed).await?;
             Ok(page(api.transport, refusal.kind))
         }
     }
@@ -185,16 +187,6 @@ fn refused(identity: &Identity, why: &AccountError) -> Refusal {
         | AccountError::SetupGone => RefusalKind::Account,
     };
     Refusal::new(kind, format!("{}: {why}", identity.name))
-}
-
-/// Writes down that nobody came in.
-async fn tell(api: &Api, refusal: &Refusal, source: IpAddr) -> Result<(), Problem> {
-    tracing::warn!(client = %source, why = refusal.detail, "single sign-on refused");
-    api.meters.login("refused");
-    let author = Author::new("single sign-on", Some(&refusal.detail));
-    let author = author.through(Via::Console, Some(&source.to_string()));
-    api.stores.audit.note(NewAudit::new("session.refused", &author)).await?;
-    Ok(())
 }
 
 fn nowhere() -> Problem {

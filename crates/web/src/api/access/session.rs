@@ -10,7 +10,8 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse};
 use gatepost_store::{
-    AccountError, Author, KindWanted, NewAudit, OpenedSession, Secret, Session, User, Via, Wait,
+    AccountError, Door, FailedTry, KindWanted, NAME_LENGTH, OpenedSession, Secret, Session, User,
+    Wait,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -110,13 +111,15 @@ async fn open(
     let accounts = &api.stores.accounts;
     let source = peer.ip();
     may_try(&api, &given.name, source)?;
-    let user = accounts.verify_password(&given.name, KindWanted::Person, &given.password).await?;
+    let user = accounts.verify_password(&given.name, KindWanted::Person, &given.password).await;
+    let user = user.inspect_err(|_| api.doorman.undecided(&given.name, source))?;
     let Some(user) = user else {
         failed(&api, &given.name, source, "password").await?;
         return Err(Problem::wrong_credentials());
     };
     if user.totp {
         let Some(code) = given.code.as_deref().filter(|code| !code.trim().is_empty()) else {
+            api.doorman.undecided(&given.name, source);
             return Err(Problem::second_factor("Send the code of your second factor."));
         };
         if !accounts.totp_verify(user.id, code.trim()).await? {
@@ -164,7 +167,10 @@ async fn set_up(
         Ok(user) => user,
         Err(error) => {
             if matches!(error, AccountError::SetupGone) {
-                api.doorman.failed(LINK, source, api.clock.now());
+                let (by, why) = ("one-time link", "a link that is over, used or none");
+                let failed = FailedTry { door: Door::Console, account: LINK, by, source, why };
+                tracing::warn!(client = %source, why, "set-up refused");
+                refuse(&api, failed).await?;
             }
             return Err(refused(error));
         }
@@ -221,12 +227,24 @@ pub(super) fn may_try(api: &Api, name: &str, source: IpAddr) -> Result<(), Probl
     })
 }
 
-/// Counts a failure, and writes it down.
-async fn failed(api: &Api, name: &str, source: IpAddr, what: &str) -> Result<(), Problem> {
-    api.doorman.failed(name, source, api.clock.now());
+/// Counts a failure of an account, and writes it down.
+pub(super) async fn failed(
+    api: &Api,
+    name: &str,
+    source: IpAddr,
+    what: &str,
+) -> Result<(), Problem> {
+    let why = format!("wrong {what}");
+    let typed = gatepost_wire::escape::printable(name.as_bytes(), NAME_LENGTH);
+    tracing::warn!(client = %source, name = typed, why, "sign-in refused");
+    refuse(api, FailedTry { door: Door::Console, account: name, by: name, source, why: &why }).await
+}
+
+/// Counts a failure, and writes down of it what the audit log can bear.
+pub(super) async fn refuse(api: &Api, failed: FailedTry<'_>) -> Result<(), Problem> {
     api.meters.login("refused");
-    let author = Author::new(name, Some(&format!("wrong {what}")));
-    let author = author.through(Via::Console, Some(&source.to_string()));
-    api.stores.audit.note(NewAudit::new("session.refused", &author)).await?;
+    for entry in api.doorman.refused(&failed, api.clock.now()) {
+        api.stores.audit.note(entry).await?;
+    }
     Ok(())
 }

@@ -175,3 +175,36 @@ async fn answers_carry_the_headers_that_keep_a_browser_in() {
         assert_eq!(answer.header("cache-control") == "no-store", api, "{path}");
     }
 }
+
+#[tokio::test]
+async fn refused_sign_ins_are_in_the_audit_log_with_the_lock_out_and_no_name_is_longer_than_a_name()
+{
+    let world = World::new().await;
+    world.make_person("anna", Role::Owner).await;
+    let wrong = |name: String| credentials(&name, "not the password");
+    assert_eq!(world.ask(wrong("x".repeat(100_000))).await.status, 401);
+    for _ in 0..5 {
+        assert_eq!(world.ask(wrong("anna".to_owned())).await.status, 401);
+    }
+    assert_eq!(world.ask(wrong("anna".to_owned())).await.status, 429);
+    let audit = world.get("/api/v1/audit?what=session").await;
+    let items = audit["items"].as_array().unwrap();
+    let words: Vec<&str> = items.iter().map(|entry| entry["what"].as_str().unwrap()).collect();
+    let refused = "session.refused";
+    assert_eq!(words, ["session.locked", refused, refused, refused, refused, refused]);
+    assert_eq!((&items[0]["by"], &items[0]["from"]), (&json!("anna"), &json!("192.0.2.1")));
+    assert_eq!(items[0]["after"]["account_waits_seconds"], 30);
+    assert_eq!(items[5]["by"], "x".repeat(64));
+}
+
+#[tokio::test]
+async fn a_password_that_is_asked_for_again_and_right_takes_no_try_away() {
+    let world = World::new().await;
+    world.make_person("anna", Role::Owner).await;
+    let anna = world.sign_in("anna").await;
+    for round in 0..7 {
+        let body = json!({ "current": PASSWORD, "new": PASSWORD });
+        let ask = Ask::new("PUT", "/api/v1/account/password").json(body);
+        assert_eq!(world.ask(as_person(ask, &anna)).await.status, 204, "{round}");
+    }
+}
