@@ -39,6 +39,10 @@ pub const SESSION_IDLE_MINUTES: u64 = 30;
 /// Hours after which a session has ended, whatever was done in it.
 pub const SESSION_HOURS: u64 = 12;
 
+/// Hours after which one of an account of single sign-on ends in any case: what its groups let a person do is looked at
+/// when a session begins, and only then.
+pub const SSO_SESSION_HOURS: u64 = 4;
+
 /// Minutes for which the link of the first start is good.
 pub const SETUP_MINUTES: u64 = 60;
 
@@ -130,6 +134,8 @@ pub struct UserChange {
     pub password: Option<Secret>,
     /// Takes the second factor away, with its recovery codes.
     pub totp_off: bool,
+    /// Ends its sessions.
+    pub end_sessions: bool,
     /// The session that stays when the others end: the one the change comes from.
     pub keep_session: Option<Ulid>,
 }

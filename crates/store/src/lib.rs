@@ -47,7 +47,7 @@ pub use crate::{
         AccountError, Accounts, ApiToken, BadName, BadPassword, Capability, Door, Doorman,
         FailedTry, KindWanted, Lockout, NAME_LENGTH, NewToken, NewUser, OpenedSession,
         PASSWORD_BYTES, PASSWORD_CHARACTERS, PasswordCost, Role, SESSION_HOURS,
-        SESSION_IDLE_MINUTES, SETUP_MINUTES, Secret, Session, SessionInfo,
+        SESSION_IDLE_MINUTES, SETUP_MINUTES, SSO_SESSION_HOURS, Secret, Session, SessionInfo,
         TotpSetup, User, UserChange, UserKind, Wait, check_name, check_password,
     },
     audit::{Audit, AuditCheck, AuditEntry, AuditPage, AuditSearch, NewAudit, policy_changes},

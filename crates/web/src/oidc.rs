@@ -230,11 +230,11 @@ impl SignOn for Oidc {
         let subject = claims.subject();
         let name = claims.name().or(more.name);
         let name = name.unwrap_or_else(|| gatepost_wire::escape::printable(subject.as_bytes(), 60));
+        let subject = format!("{}|{subject}", self.issuer.as_str());
         let Some(role) = self.role(&told.unwrap_or(more.groups)) else {
             let detail = format!("{name} is in no group that has a role");
-            return Err(Refusal::new(RefusalKind::NoRole, detail));
+            return Err(Refusal::new(RefusalKind::NoRole, detail).of(subject));
         };
-        let subject = format!("{}|{subject}", self.issuer.as_str());
         Ok(Identity { subject, name, role })
     }
 }

@@ -80,6 +80,8 @@ pub struct Refusal {
     pub kind: RefusalKind,
     /// What happened, for the log. It never holds a code, a token or a secret.
     pub detail: String,
+    /// Whose sign-in it was, as [`Identity::subject`]: only where the provider has shown it.
+    pub subject: Option<String>,
 }
 
 /// Kinds of refusal; each is one page.
@@ -101,7 +103,13 @@ pub enum RefusalKind {
 
 impl Refusal {
     pub(crate) fn new(kind: RefusalKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into() }
+        Self { kind, detail: detail.into(), subject: None }
+    }
+
+    /// Of this subject.
+    #[cfg(feature = "oidc")]
+    pub(crate) fn of(self, subject: String) -> Self {
+        Self { subject: Some(subject), ..self }
     }
 }
 

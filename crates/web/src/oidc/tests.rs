@@ -126,10 +126,51 @@ async fn without_a_group_that_counts_nobody_comes_in() {
         refused(&both.sign_in().await, 403, "no group");
         assert_eq!(both.world.store.users().await.unwrap().len(), 0, "no account is made");
     }
-    let both = Both::new(&["staff"]).await;
-    assert!(session(&both.sign_in().await).is_some());
+}
+
+#[tokio::test]
+async fn who_has_lost_all_groups_is_out_everywhere_with_the_next_sign_in() {
+    let both = Both::new(&["mail-admins"]).await;
+    let local = both.world.make_person("Ben", Role::Owner).await;
+    let theirs = both.world.sign_in("Ben").await.cookie;
+    let cookie = session(&both.sign_in().await).expect("a session");
+    let me = async |cookie: &str| {
+        let ask = Ask::new("GET", "/api/v1/session").with("cookie", cookie);
+        both.world.ask(ask).await.json()["user"].clone()
+    };
+    assert_eq!(me(&cookie).await["role"], "admin");
     both.fake.claims(anna(&[]));
     refused(&both.sign_in().await, 403, "no group");
+    assert_eq!(me(&cookie).await, json!(null));
+    assert_eq!(me(&theirs).await["id"], local.id.to_string(), "nobody else is out");
+    let users = both.world.store.users().await.unwrap();
+    let user = users.iter().find(|user| user.sso.is_some()).unwrap();
+    assert_eq!(user.kind, gatepost_store::UserKind::Person(Role::Viewer));
+    let audit = both.world.get("/api/v1/audit?what=user.change").await;
+    assert_eq!(audit["items"][0]["after"], json!({ "role": "viewer", "sessions_ended": 1 }));
+    assert_eq!(audit["items"][0]["reason"], "anna is in no group that has a role");
+    // With a group again, everything is as before.
+    both.fake.claims(anna(&["mail-admins"]));
+    let cookie = session(&both.sign_in().await).expect("a session");
+    assert_eq!(me(&cookie).await["role"], "admin");
+}
+
+#[tokio::test]
+async fn a_session_of_single_sign_on_ends_after_four_hours_in_any_case() {
+    let both = Both::new(&["staff"]).await;
+    both.world.make_person("Ben", Role::Viewer).await;
+    let local = both.world.sign_in("Ben").await.cookie;
+    let cookie = session(&both.sign_in().await).expect("a session");
+    let is_in = async |cookie: &str| {
+        let ask = Ask::new("GET", "/api/v1/session").with("cookie", cookie);
+        !both.world.ask(ask).await.json()["user"].is_null()
+    };
+    for _ in 0..12 {
+        assert!(is_in(&cookie).await && is_in(&local).await);
+        both.world.clock.advance(Duration::from_secs(20 * 60));
+    }
+    assert!(!is_in(&cookie).await);
+    assert!(is_in(&local).await, "a local one goes on");
 }
 
 #[tokio::test]

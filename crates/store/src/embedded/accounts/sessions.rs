@@ -1,5 +1,5 @@
 //! Sessions of people. One ends half an hour after it was used last, and after twelve
-//! hours in any case.
+//! hours in any case; one of an account of single sign-on after four.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{
     accounts::{
-        AccountError, OpenedSession, SESSION_HOURS, SESSION_IDLE_MINUTES, Secret, Session,
-        SessionInfo, UserKind, key,
+        AccountError, OpenedSession, SESSION_HOURS, SESSION_IDLE_MINUTES, SSO_SESSION_HOURS,
+        Secret, Session, SessionInfo, UserKind, key,
     },
     audit::NewAudit,
     error::StoreError,
@@ -30,10 +30,12 @@ const AT_ONCE: i64 = 32;
 
 const IDLE: Duration = Duration::from_secs(SESSION_IDLE_MINUTES * 60);
 const LONGEST: Duration = Duration::from_secs(SESSION_HOURS * 3600);
+const LONGEST_OF_SSO: Duration = Duration::from_secs(SSO_SESSION_HOURS * 3600);
 
 /// When a session ends if nothing more is done in it.
-fn end(created_at: Timestamp, last_seen: Timestamp) -> Timestamp {
-    created_at.plus(LONGEST).min(last_seen.plus(IDLE))
+fn end(created_at: Timestamp, last_seen: Timestamp, sso: bool) -> Timestamp {
+    let longest = if sso { LONGEST_OF_SSO } else { LONGEST };
+    created_at.plus(longest).min(last_seen.plus(IDLE))
 }
 
 /// What writes carry besides the cookie. Whoever has the token can tell it, nobody else.
@@ -108,7 +110,8 @@ impl Embedded {
 
 const SEEN: &str = "UPDATE session SET last_seen = ?2 WHERE id = ?1";
 
-const SELECT: &str = "SELECT s.id, s.account, a.name, s.created_at, s.last_seen, s.source, s.agent
+const SELECT: &str = "SELECT s.id, s.account, a.name, s.created_at, s.last_seen, s.source, s.agent,
+    a.sso IS NOT NULL
     FROM session s JOIN account a ON a.id = s.account";
 
 fn info(row: &rusqlite::Row<'_>) -> Result<SessionInfo, rusqlite::Error> {
@@ -120,7 +123,7 @@ fn info(row: &rusqlite::Row<'_>) -> Result<SessionInfo, rusqlite::Error> {
         name: row.get(2)?,
         created_at,
         last_seen,
-        expires_at: end(created_at, last_seen),
+        expires_at: end(created_at, last_seen, row.get(7)?),
         from: row.get(5)?,
         agent: row.get(6)?,
     })

@@ -238,7 +238,7 @@ fn alter(
     (change, hash): (&UserChange, Option<&str>),
     author: &Author,
 ) -> Result<User, AccountError> {
-    let UserChange { role, disabled, password: _, totp_off, keep_session } = change;
+    let UserChange { role, disabled, password: _, totp_off, end_sessions, keep_session } = change;
     let before = by_id(connection, id)?.ok_or(AccountError::NoSuchUser)?.user;
     if before.kind == UserKind::Smtp && (role.is_some() || *totp_off) {
         return Err(AccountError::OnlySends);
@@ -268,7 +268,7 @@ fn alter(
     let user = by_id(connection, id)?.ok_or(AccountError::NoSuchUser)?.user;
     let (was, is) = (facts(&before), facts(&user));
     let (mut was, mut is) = different(&was, &is);
-    if hash.is_some() || user.disabled {
+    if hash.is_some() || user.disabled || *end_sessions {
         let ended = sessions::end_all(connection, id, *keep_session)?;
         if ended > 0 {
             is.insert("sessions_ended".into(), ended.into());

@@ -9,7 +9,7 @@ use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, Html, IntoResponse, Response};
 use gatepost_store::{
-    AccountError, Author, Door, FailedTry, NewUser, User, UserChange, UserKind, Via, Wait,
+    AccountError, Author, Door, FailedTry, NewUser, Role, User, UserChange, UserKind, Via, Wait,
 };
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -115,9 +115,31 @@ async fn callback(
             let (by, why) = ("single sign-on", refusal.detail.as_str());
             let failed = FailedTry { door: Door::Console, account: &counted, by, source, why };
             session::refuse(&api, failed).await?;
+            if let (RefusalKind::NoRole, Some(subject)) = (refusal.kind, &refusal.subject) {
+                dismiss(&api, subject, &refusal.detail, source).await?;
+            }
             Ok(page(api.transport, refusal.kind))
         }
     }
+}
+
+/// Ends what an account may do whose person the provider has in no group that counts any more: its sessions end, and its
+/// role is the least, so that tokens that it made do no more than that.
+async fn dismiss(api: &Api, subject: &str, why: &str, source: IpAddr) -> Result<(), Problem> {
+    let accounts = &api.stores.accounts;
+    let Some(user) = accounts.user_of_sso(subject).await? else {
+        return Ok(());
+    };
+    let author = Author::new("single sign-on", Some(why));
+    let author = author.through(Via::Console, Some(&source.to_string()));
+    let ended = UserChange { end_sessions: true, ..UserChange::default() };
+    let least = UserChange { role: Some(Role::Viewer), ..ended.clone() };
+    let done = match accounts.change_user(user.id, least, &author).await {
+        // Somebody has to be able to give others a role.
+        Err(AccountError::LastOwner) => accounts.change_user(user.id, ended, &author).await,
+        done => done,
+    };
+    done.map(|_| ()).map_err(super::refused)
 }
 
 /// Finds or makes the account, gives it today's role, and opens its session. Gives the session's cookie.

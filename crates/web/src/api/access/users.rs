@@ -152,6 +152,7 @@ async fn change(
         disabled: edit.disabled,
         password: edit.password,
         totp_off: edit.totp == Some(false),
+        end_sessions: false,
         keep_session: caller.session().map(|session| session.id),
     };
     let author = caller.author(because.reason.as_deref());
