@@ -6,6 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use gatepost_store::{ApiToken, Author, Capability, Role, Secret, Session, UserKind, Via};
+use gatepost_wire::timestamp::Timestamp;
 use subtle::ConstantTimeEq as _;
 
 use super::Api;
@@ -97,6 +98,14 @@ impl Caller {
         match &self.who {
             Who::Person(session) => Some(session.user.id),
             Who::Program(token) => token.owner,
+        }
+    }
+
+    /// When the program's token ends; a person's account does not.
+    pub(crate) fn end(&self) -> Option<Timestamp> {
+        match &self.who {
+            Who::Person(_) => None,
+            Who::Program(token) => token.expires_at,
         }
     }
 

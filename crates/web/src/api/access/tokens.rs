@@ -1,20 +1,21 @@
 //! Tokens of programs.
 //!
-//! A token may do no more than who made it. Its secret is shown once, and only a hash of it is kept.
+//! A token may do no more than who made it, and ends no later than a token that made it. Its secret is shown once, and
+//! only a hash of it is kept.
 
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use gatepost_store::{NewToken, Role};
+use gatepost_store::{NewToken, Role, UserKind};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::shapes::{RoleWord, TokenShape};
-use super::users::Because;
+use super::users::{Because, covers};
 use super::{id, refused};
 use crate::api::Api;
 use crate::api::body::Sent;
@@ -87,6 +88,14 @@ async fn create(
     };
     let life = days.map(|days| Duration::from_secs(u64::from(days) * 24 * 60 * 60));
     let expires_at = life.map(|life| api.clock.now().plus(life));
+    if let Some(own_end) = caller.end()
+        && expires_at.is_none_or(|end| end > own_end)
+    {
+        return Err(Problem::forbidden(
+            "A token ends no later than the token that makes it. Send fewer `expires_in_days`, or \
+             make it as a person.",
+        ));
+    }
     let owner = caller.owner();
     let new = NewToken { name: draft.name, role, expires_at, owner };
     let author = caller.author(because.reason.as_deref());
@@ -108,6 +117,10 @@ async fn revoke(
     Asked(because): Asked<Because>,
 ) -> Result<StatusCode, Problem> {
     let wanted = id(&wanted, "token")?;
+    let tokens = api.stores.accounts.tokens().await?;
+    if let Some(token) = tokens.iter().find(|token| token.id == wanted) {
+        covers(&caller, &UserKind::Person(token.role))?;
+    }
     let author = caller.author(because.reason.as_deref());
     if api.stores.accounts.revoke_token(wanted, &author).await? {
         return Ok(StatusCode::NO_CONTENT);

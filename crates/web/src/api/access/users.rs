@@ -152,7 +152,7 @@ async fn change(
         disabled: edit.disabled,
         password: edit.password,
         totp_off: edit.totp == Some(false),
-        end_sessions: false,
+        end_sessions: role.is_some_and(|role| user.kind != UserKind::Person(role)),
         keep_session: caller.session().map(|session| session.id),
     };
     let author = caller.author(because.reason.as_deref());
@@ -205,6 +205,12 @@ async fn close(
     Asked(because): Asked<Because>,
 ) -> Result<StatusCode, Problem> {
     let wanted = id(&wanted, "session")?;
+    let open = api.stores.accounts.sessions(None).await?;
+    if let Some(session) = open.iter().find(|session| session.id == wanted)
+        && let Some(user) = api.stores.accounts.user(session.user).await?
+    {
+        covers(&caller, &user.kind)?;
+    }
     let author = caller.author(because.reason.as_deref());
     if api.stores.accounts.close_session(wanted, &author).await? {
         return Ok(StatusCode::NO_CONTENT);
@@ -219,7 +225,7 @@ async fn find(api: &Api, wanted: &str) -> Result<User, Problem> {
 }
 
 /// Nothing, if the caller may do all that an account of this kind may.
-fn covers(caller: &Caller, kind: &UserKind) -> Result<(), Problem> {
+pub(super) fn covers(caller: &Caller, kind: &UserKind) -> Result<(), Problem> {
     let UserKind::Person(role) = kind else { return Ok(()) };
     if caller.role().is_some_and(|own| own.covers(*role)) {
         return Ok(());

@@ -208,3 +208,57 @@ async fn a_password_that_is_asked_for_again_and_right_takes_no_try_away() {
         assert_eq!(world.ask(as_person(ask, &anna)).await.status, 204, "{round}");
     }
 }
+
+#[tokio::test]
+async fn an_admin_ends_no_token_and_no_session_of_an_owner() {
+    let world = World::new().await;
+    let (_, admin) = (
+        world.make_person("olga", Role::Owner).await,
+        world.make_token("admin's", Role::Admin).await,
+    );
+    world.sign_in("olga").await;
+    let sessions = world.get("/api/v1/sessions").await;
+    let session = format!("/api/v1/sessions/{}", sessions["items"][0]["id"].as_str().unwrap());
+    let tokens = world.get("/api/v1/tokens").await;
+    let theirs = tokens["items"].as_array().unwrap().iter().find(|token| token["role"] == "owner");
+    let token = format!("/api/v1/tokens/{}", theirs.unwrap()["id"].as_str().unwrap());
+    for path in [&session, &token] {
+        let ask = Ask::new("DELETE", path).token(&admin);
+        assert_eq!(world.ask(ask).await.status, 403, "{path}");
+    }
+    assert_eq!(world.owner(Ask::new("DELETE", &session)).await.status, 204);
+    assert_eq!(world.owner(Ask::new("DELETE", &token)).await.status, 204);
+}
+
+#[tokio::test]
+async fn a_token_makes_none_that_outlasts_it() {
+    let world = World::new().await;
+    let draft = |days: Option<u32>| {
+        let body = json!({ "name": "next", "role": "viewer", "expires_in_days": days });
+        Ask::new("POST", "/api/v1/tokens").json(body)
+    };
+    let short = json!({ "name": "short", "role": "admin", "expires_in_days": 2 });
+    let made = world.owner(Ask::new("POST", "/api/v1/tokens").json(short)).await;
+    assert_eq!(made.status, 201, "{}", made.json());
+    let token = made.json()["token"].as_str().unwrap().to_owned();
+    assert_eq!(world.ask(draft(None).token(&token)).await.status, 403);
+    assert_eq!(world.ask(draft(Some(3)).token(&token)).await.status, 403);
+    assert_eq!(world.ask(draft(Some(1)).token(&token)).await.status, 201);
+}
+
+#[tokio::test]
+async fn another_role_ends_the_sessions_of_its_account() {
+    let world = World::new().await;
+    let anna = world.make_person("anna", Role::Admin).await;
+    let signed_in = world.sign_in("anna").await;
+    let path = format!("/api/v1/users/{}", anna.id);
+    let edit = |role: &str| Ask::new("PUT", &path).json(json!({ "role": role }));
+    let is_in = async || {
+        let ask = Ask::new("GET", "/api/v1/account").with("cookie", &signed_in.cookie);
+        world.ask(ask).await.status == 200
+    };
+    assert_eq!(world.owner(edit("admin")).await.status, 200);
+    assert!(is_in().await, "it is the role that it had");
+    assert_eq!(world.owner(edit("viewer")).await.status, 200);
+    assert!(!is_in().await);
+}
