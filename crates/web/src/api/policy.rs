@@ -111,6 +111,25 @@ pub(super) fn written(done: &Done) -> Response {
     (etag(*revision), Json(body)).into_response()
 }
 
+/// The answer to an entry that was made, and where it is.
+pub(super) fn created(done: &Done, location: String, made: &impl Serialize) -> Response {
+    let location = [(header::LOCATION, location)];
+    (StatusCode::CREATED, etag(done.revision), location, Json(made)).into_response()
+}
+
+/// Makes a document the policy that lacks something, and answers that it is gone.
+pub(super) async fn remove(
+    api: &Api,
+    caller: &Caller,
+    base: IfMatch,
+    because: &Because,
+    document: PolicyDocument,
+) -> Result<Response, Problem> {
+    let change = Change::of(document);
+    let done = commit(api, caller, base, because.reason.as_deref(), change).await?;
+    Ok((StatusCode::NO_CONTENT, etag(done.revision)).into_response())
+}
+
 /// Rules of another name that do the same, where there is one such on both sides: they were renamed. So are sets.
 fn renamed(old: &PolicyDocument, new: &PolicyDocument) -> Vec<Renamed> {
     let rules = |document: &PolicyDocument| -> Vec<(String, String)> {

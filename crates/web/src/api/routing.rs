@@ -5,10 +5,10 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use gatepost_policy::document::{
-    At, DomainEntry, PolicyDocument, SmartHostEntry, SourceEntry, TlsPolicyEntry,
+    At, DomainEntry, Edited, PolicyDocument, SmartHostEntry, SourceEntry, TlsPolicyEntry,
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
@@ -23,7 +23,7 @@ use super::caller::Caller;
 use super::page::{Asked, Page, PageQuery, cursor};
 use super::policy::held::{Change, commit, held};
 use super::policy::shapes::{Because, Domain, OutboundSource, SmartHost, TlsPolicy, Written};
-use super::policy::{unknown, written};
+use super::policy::{self, created, unknown, written};
 use super::precondition::{IfMatch, etag};
 use crate::problem::{Fault, Problem};
 
@@ -109,8 +109,7 @@ async fn create_domain(
     let domain = done.held.document().domains.get(at);
     let name = domain.map_or("", |entry| entry.name.as_str());
     let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
-    let location = [(header::LOCATION, format!("/api/v1/domains/{name}"))];
-    Ok((StatusCode::CREATED, etag(done.revision), location, Json(domain)).into_response())
+    Ok(created(&done, format!("/api/v1/domains/{name}"), &domain))
 }
 
 /// Replaces a domain with its routes.
@@ -155,9 +154,7 @@ async fn remove_domain(
     let held = held(&api).await?;
     let mut document = held.document().clone();
     document.domains.remove(find_domain(held.document(), &name)?);
-    let change = Change::of(document);
-    let done = commit(&api, &caller, base, because.reason.as_deref(), change).await?;
-    Ok((StatusCode::NO_CONTENT, etag(done.revision)).into_response())
+    policy::remove(&api, &caller, base, &because, document).await
 }
 
 /// Who may send to anybody through us.
@@ -224,9 +221,7 @@ async fn remove_source(
     document
         .outbound_sources
         .remove(at.ok_or_else(|| Problem::not_found("outbound source with this network"))?);
-    let change = Change::of(document);
-    let done = commit(&api, &caller, base, because.reason.as_deref(), change).await?;
-    Ok((StatusCode::NO_CONTENT, etag(done.revision)).into_response())
+    policy::remove(&api, &caller, base, &because, document).await
 }
 
 /// All smart hosts.
@@ -263,6 +258,18 @@ fn items(json: Value) -> Result<Value, Problem> {
     }
 }
 
+/// Makes a document the policy in which all items of one list are new.
+async fn replace_list(
+    api: &Api,
+    caller: &Caller,
+    base: IfMatch,
+    because: &Because,
+    (edited, part): (Edited, &str),
+) -> Result<Response, Problem> {
+    let change = Change { sent_at: "/items", ..Change::new(edited, part) };
+    Ok(written(&commit(api, caller, base, because.reason.as_deref(), change).await?))
+}
+
 /// Where outbound mail goes instead of to MX.
 #[utoipa::path(get, path = "/smart-hosts", tag = "routing", extensions(("x-capability" = json!("signed-in"))),
     params(PageQuery),
@@ -291,10 +298,8 @@ async fn replace_smart_hosts(
     Asked(because): Asked<Because>,
     Sent(json): Sent<Value>,
 ) -> Result<Response, Problem> {
-    let held = held(&api).await?;
-    let edited = held.document().clone().put_smart_hosts(items(json)?);
-    let change = Change { sent_at: "/items", ..Change::new(edited, "/smart_host") };
-    Ok(written(&commit(&api, &caller, base, because.reason.as_deref(), change).await?))
+    let edited = held(&api).await?.document().clone().put_smart_hosts(items(json)?);
+    replace_list(&api, &caller, base, &because, (edited, "/smart_host")).await
 }
 
 /// What no header can weaken.
@@ -325,8 +330,6 @@ async fn replace_tls_policies(
     Asked(because): Asked<Because>,
     Sent(json): Sent<Value>,
 ) -> Result<Response, Problem> {
-    let held = held(&api).await?;
-    let edited = held.document().clone().put_tls_policies(items(json)?);
-    let change = Change { sent_at: "/items", ..Change::new(edited, "/tls_policy") };
-    Ok(written(&commit(&api, &caller, base, because.reason.as_deref(), change).await?))
+    let edited = held(&api).await?.document().clone().put_tls_policies(items(json)?);
+    replace_list(&api, &caller, base, &because, (edited, "/tls_policy")).await
 }

@@ -6,7 +6,6 @@ use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use gatepost_policy::document::{At, DataKind, PolicyDocument, RuleDataEntry, RuleEntry, Values};
 use gatepost_policy::rules::preview::{self, preview};
@@ -23,7 +22,7 @@ use super::page::{Asked, Page, PageQuery, cursor};
 use super::policy::body::{self, Long};
 use super::policy::held::{Change, Done, commit, heavy, with_ids};
 use super::policy::shapes::{Because, RuleDataEntry as SetDraft};
-use super::policy::unknown;
+use super::policy::{self, created, unknown};
 use super::precondition::{IfMatch, etag};
 use crate::problem::{Fault, Problem};
 
@@ -198,8 +197,7 @@ async fn create(
     let done = commit(&api, &caller, base, because.reason.as_deref(), change).await?;
     let set = shown(&api, &done, at).await?;
     let id = set.as_ref().map_or_else(String::new, |set| set.id.clone());
-    let location = [(header::LOCATION, format!("/api/v1/rule-data/{id}"))];
-    Ok((StatusCode::CREATED, etag(done.revision), location, Json(set)).into_response())
+    Ok(created(&done, format!("/api/v1/rule-data/{id}"), &set))
 }
 
 async fn shown(api: &Api, done: &Done, at: usize) -> Result<Option<SetShape>, Problem> {
@@ -291,9 +289,7 @@ async fn remove(
             rules.join(", ")
         )));
     }
-    let change = Change::of(document);
-    let done = commit(&api, &caller, base, because.reason.as_deref(), change).await?;
-    Ok((StatusCode::NO_CONTENT, etag(done.revision)).into_response())
+    policy::remove(&api, &caller, base, &because, document).await
 }
 
 /// A text that shall become the values of a set.

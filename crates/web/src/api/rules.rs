@@ -7,7 +7,6 @@ use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use gatepost_policy::document::{
     ActionEntry, At, ConditionEntry, FinalAction, PolicyDocument, RuleEntry, SystemEntry,
@@ -27,7 +26,7 @@ use super::policy::held::{Change, Done, Held, commit, rule_id, with_ids};
 use super::policy::shapes::{
     Action, Because, Condition, FindingShape, HitsShape, RuleEntry as RuleDraft, Written,
 };
-use super::policy::{plain, written};
+use super::policy::{self, created, plain, written};
 use super::precondition::{IfMatch, etag};
 use crate::problem::{Fault, Problem};
 
@@ -262,9 +261,8 @@ async fn create(
     let change = Change { faults, ..Change::new(edited, format!("/rule/{at}")) };
     let done = commit(&api, &caller, base, because.reason.as_deref(), change).await?;
     let rule = shown(&api, &done, at).await?;
-    let location = rule.as_ref().map_or_else(String::new, |rule| rule.id.clone());
-    let location = [(header::LOCATION, format!("/api/v1/rules/{location}"))];
-    Ok((StatusCode::CREATED, etag(done.revision), location, Json(rule)).into_response())
+    let id = rule.as_ref().map_or_else(String::new, |rule| rule.id.clone());
+    Ok(created(&done, format!("/api/v1/rules/{id}"), &rule))
 }
 
 /// Replaces a rule; keys that are left out are as in a new one. Of a System Rule, `active` and nothing else changes.
@@ -367,9 +365,7 @@ async fn remove(
             entry.system.name()
         )));
     }
-    let change = Change::of(document);
-    let done = commit(&api, &caller, base, because.reason.as_deref(), change).await?;
-    Ok((StatusCode::NO_CONTENT, etag(done.revision)).into_response())
+    policy::remove(&api, &caller, base, &because, document).await
 }
 
 /// An order of the rules.
