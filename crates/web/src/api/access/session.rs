@@ -156,10 +156,10 @@ async fn set_up(
     headers: HeaderMap,
     Sent(given): Sent<FirstOwner>,
 ) -> Result<impl IntoResponse, Problem> {
-    /// The name that failures of the link count under: no account can have it.
-    const LINK: &str = "\u{0}setup";
     let source = peer.ip();
-    may_try(&api, LINK, source)?;
+    // A name that no account can have, one for each address: guesses from one do not keep others from the link.
+    let counted = format!("\u{0}setup {source}");
+    may_try(&api, &counted, source)?;
     let from = source.to_string();
     let accounts = &api.stores.accounts;
     let made = accounts.setup(&given.token, &given.name, given.password, Some(&from)).await;
@@ -168,7 +168,7 @@ async fn set_up(
         Err(error) => {
             if matches!(error, AccountError::SetupGone) {
                 let (by, why) = ("one-time link", "a link that is over, used or none");
-                let failed = FailedTry { door: Door::Console, account: LINK, by, source, why };
+                let failed = FailedTry { door: Door::Console, account: &counted, by, source, why };
                 tracing::warn!(client = %source, why, "set-up refused");
                 refuse(&api, failed).await?;
             }

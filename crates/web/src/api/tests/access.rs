@@ -262,3 +262,23 @@ async fn another_role_ends_the_sessions_of_its_account() {
     assert_eq!(world.owner(edit("viewer")).await.status, 200);
     assert!(!is_in().await);
 }
+
+#[tokio::test]
+async fn guesses_at_the_one_time_link_keep_nobody_else_from_it() {
+    let world = World::new().await;
+    let link = world.store.setup_link().await.unwrap().unwrap();
+    let set_up = |token: &str| {
+        let body = json!({ "token": token, "name": "anna", "password": PASSWORD });
+        Ask::new("POST", "/api/v1/setup").json(body)
+    };
+    for _ in 0..5 {
+        assert_eq!(world.ask(set_up("a guess")).await.status, 403);
+    }
+    assert_eq!(world.ask(set_up("a guess")).await.status, 429);
+    assert_eq!(world.ask_from("192.0.2.9:1", set_up(link.expose())).await.status, 200);
+    let audit = world.get("/api/v1/audit?what=session").await;
+    assert_eq!(
+        (&audit["items"][0]["what"], &audit["items"][0]["by"]),
+        (&json!("session.locked"), &json!("one-time link"))
+    );
+}
