@@ -143,6 +143,7 @@ async fn converse<Io>(
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the client at the other end of a test")]
 mod tests {
     use axum::routing::get;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
