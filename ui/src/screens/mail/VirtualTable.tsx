@@ -1,8 +1,9 @@
 // A table of any length: only the rows near the window are in the document. To assistive technology it is a table
 // with all its rows counted; where there is no room for a row, a row becomes a card, as in every table here.
+// While the reader scrolls, a row that is in the document already is not drawn again.
 
 import { useWindowVirtualizer } from '@tanstack/react-virtual'
-import { useLayoutEffect, useRef, useState, type ReactNode } from 'react'
+import { memo, useCallback, useLayoutEffect, useRef, useState, type ReactNode } from 'react'
 import { Menu, type Column } from '../../design'
 import { t } from '../../lib/i18n'
 import { useColumns } from './useColumns'
@@ -20,24 +21,11 @@ export interface VirtualTableProps<R> {
   selected?: (row: R) => boolean
 }
 
-export function VirtualTable<R>({ name, caption, columns: all, rows, rowKey, total, selected }: VirtualTableProps<R>) {
-  const { shown: columns, entries } = useColumns(name, all)
+export function VirtualTable<R>(props: VirtualTableProps<R>) {
+  const { name, caption, columns: all, total } = props
+  const { shown, entries } = useColumns(name, all)
+  const columns = useKept(shown)
   const widths = columns.map((column) => column.width ?? 'minmax(0, 1fr)').join(' ')
-  const body = useRef<HTMLDivElement>(null)
-  const [margin, setMargin] = useState(0)
-  useLayoutEffect(() => {
-    const element = body.current
-    if (element === null) return
-    const top = Math.round(element.getBoundingClientRect().top + window.scrollY)
-    if (top !== margin) setMargin(top)
-  })
-  const virtual = useWindowVirtualizer({
-    count: rows.length,
-    estimateSize: () => 64,
-    overscan: 12,
-    scrollMargin: margin,
-    getItemKey: (index) => rowKey(rows[index] as R),
-  })
   return (
     <div className="table-wrap vtable-wrap">
       <div className="vtable-tools">
@@ -55,32 +43,71 @@ export function VirtualTable<R>({ name, caption, columns: all, rows, rowKey, tot
             ))}
           </div>
         </div>
-        <div role="rowgroup" ref={body} className="vtable-body" style={{ blockSize: virtual.getTotalSize() }}>
-          {virtual.getVirtualItems().map((item) => {
-            const row = rows[item.index] as R
-            return (
-              <div
-                role="row"
-                key={item.key}
-                ref={virtual.measureElement}
-                data-index={item.index}
-                data-selected={selected?.(row) === true || undefined}
-                aria-rowindex={item.index + 2}
-                className="vtable-row"
-                style={{ transform: `translateY(${item.start - margin}px)` }}
-              >
-                {columns.map((column) => (
-                  <VirtualCell key={column.key} column={column}>
-                    {column.cell(row, item.index)}
-                  </VirtualCell>
-                ))}
-              </div>
-            )
-          })}
-        </div>
+        <VirtualBody {...props} columns={columns} />
       </div>
     </div>
   )
+}
+
+/** The rows near the window. Scrolling draws this part anew, and nothing around it. */
+function VirtualBody<R>({ columns, rows, rowKey, selected }: VirtualTableProps<R>) {
+  const body = useRef<HTMLDivElement>(null)
+  const [margin, setMargin] = useState(0)
+  // Where the table begins is measured when the page around it has changed, not with every step of a scroll.
+  useLayoutEffect(() => {
+    const measure = () => {
+      if (body.current !== null) setMargin(Math.round(body.current.getBoundingClientRect().top + window.scrollY))
+    }
+    measure()
+    const page = new ResizeObserver(measure)
+    page.observe(document.body)
+    return () => page.disconnect()
+  }, [])
+  const key = useRef(rowKey)
+  key.current = rowKey
+  const virtual = useWindowVirtualizer({
+    count: rows.length,
+    estimateSize: useCallback(() => 64, []),
+    overscan: 12,
+    scrollMargin: margin,
+    getItemKey: useCallback((index: number) => key.current(rows[index] as R), [rows]),
+  })
+  return (
+    <div role="rowgroup" ref={body} className="vtable-body" style={{ blockSize: virtual.getTotalSize() }}>
+      {virtual.getVirtualItems().map((item) => {
+        const row = rows[item.index] as R
+        return <Row key={item.key} measure={virtual.measureElement} columns={columns} row={row} index={item.index} start={item.start - margin} selected={selected?.(row) === true} />
+      })}
+    </div>
+  )
+}
+
+interface RowProps<R> {
+  measure: (element: HTMLElement | null) => void
+  columns: readonly Column<R>[]
+  row: R
+  index: number
+  start: number
+  selected: boolean
+}
+
+const Row = memo(function Row<R>({ measure, columns, row, index, start, selected }: RowProps<R>) {
+  return (
+    <div role="row" ref={measure} data-index={index} data-selected={selected || undefined} aria-rowindex={index + 2} className="vtable-row" style={{ transform: `translateY(${start}px)` }}>
+      {columns.map((column) => (
+        <VirtualCell key={column.key} column={column}>
+          {column.cell(row, index)}
+        </VirtualCell>
+      ))}
+    </div>
+  )
+}) as <R>(props: RowProps<R>) => ReactNode
+
+/** The list of before while its entries are the same, so that what is drawn of it need not be drawn anew. */
+function useKept<T>(list: readonly T[]): readonly T[] {
+  const kept = useRef(list)
+  if (kept.current.length !== list.length || list.some((entry, at) => entry !== kept.current[at])) kept.current = list
+  return kept.current
 }
 
 function VirtualCell<R>({ column, children }: { column: Column<R>; children: ReactNode }) {
