@@ -14,9 +14,10 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use gatepost_policy::{document::Profile, evidence::Ending, id::MessageId, tls::Level};
 use gatepost_store::{
-    Author, Claim, Clock as _, Dispatch as _, Enqueue as _, Inspect as _, Ledger as _, ManualClock,
+    Author, Claim, Clock as _, Dispatch, Enqueue as _, Inspect as _, Ledger as _, ManualClock,
     NewMessage, Order, Ready, Search, Selection, embedded::Embedded, memory::Memory,
 };
+use gatepost_wire::timestamp::Timestamp;
 use proptest::prelude::*;
 use samples as s;
 
@@ -64,6 +65,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Crash),
     ]
 }
+
+/// The lanes that are ready, and when the next copy is due.
+type Schedule = (Vec<Ready>, Option<Timestamp>);
 
 /// The two stores, and what is claimed of both.
 struct Pair {
@@ -130,9 +134,12 @@ impl Pair {
             }
             Step::Release { claim } => {
                 drop(self.take(claim));
-                // What was ordered about it is carried out a moment later.
-                for _ in 0..200 {
-                    if queue(&self.real).await == queue(&self.model).await {
+                // What was ordered about it is carried out a moment later: first its row, then the schedule.
+                for _ in 0..3_000 {
+                    let schedules = self.schedules();
+                    if schedules.0 == schedules.1
+                        && queue(&self.real).await == queue(&self.model).await
+                    {
                         break;
                     }
                     tokio::time::sleep(Duration::from_millis(10)).await;
@@ -249,18 +256,21 @@ impl Pair {
         self.dir = dir;
     }
 
+    /// What is due and when more will be, of both.
+    fn schedules(&self) -> (Schedule, Schedule) {
+        let of = |store: &dyn Dispatch| {
+            let mut ready = store.ready(self.clock.now());
+            ready.sort_by(|a, b| a.lane.cmp(&b.lane));
+            (ready, store.next_due(Timestamp::from_millis(0)))
+        };
+        (of(&self.real), of(&self.model))
+    }
+
     /// All that can be seen is the same.
     async fn compare(&self) {
         let now = self.clock.now();
-        let sorted = |mut ready: Vec<Ready>| {
-            ready.sort_by(|a, b| a.lane.cmp(&b.lane));
-            ready
-        };
-        assert_eq!(sorted(self.real.ready(now)), sorted(self.model.ready(now)));
-        assert_eq!(
-            self.real.next_due(gatepost_wire::timestamp::Timestamp::from_millis(0)),
-            self.model.next_due(gatepost_wire::timestamp::Timestamp::from_millis(0))
-        );
+        let (real, model) = self.schedules();
+        assert_eq!(real, model);
         assert_eq!(self.real.counts().await.unwrap(), self.model.counts().await.unwrap());
         assert_eq!(queue(&self.real).await, queue(&self.model).await);
         let held = |entries: Vec<gatepost_store::QuarantineEntry>| {
@@ -283,7 +293,7 @@ impl Pair {
             attempts.sort_by_key(|a| (a.at, a.message, a.recipient.clone()));
         }
         assert_eq!(real, model);
-        let always = gatepost_wire::timestamp::Timestamp::from_millis(0);
+        let always = Timestamp::from_millis(0);
         assert_eq!(
             self.real.day_sums(always, now, None).await.unwrap(),
             self.model.day_sums(always, now, None).await.unwrap()
@@ -318,7 +328,7 @@ fn refs(addresses: &[String]) -> Vec<&str> {
     addresses.iter().map(String::as_str).collect()
 }
 
-type Seen = (MessageId, u64, Vec<String>, u32, gatepost_wire::timestamp::Timestamp);
+type Seen = (MessageId, u64, Vec<String>, u32, Timestamp);
 
 fn seen(claim: &Claim) -> Seen {
     let (message, copy) = (claim.message(), claim.copy());

@@ -22,7 +22,7 @@ use crate::{
     audit::NewAudit,
     error::StoreError,
     intake,
-    view::Author,
+    view::{Author, Via},
 };
 
 /// Sessions that an account has at once, at most.
@@ -58,9 +58,7 @@ pub(super) fn open(
 ) -> Result<OpenedSession, AccountError> {
     let found = users::by_id(connection, user)?.map(|stored| stored.user);
     let may = |user: &crate::accounts::User| !user.disabled && user.kind != UserKind::Smtp;
-    if !found.as_ref().is_some_and(may) {
-        return Err(AccountError::NoSuchUser);
-    }
+    let Some(person) = found.filter(may) else { return Err(AccountError::NoSuchUser) };
     let now = core.options.clock.now();
     connection
         .prepare_cached("DELETE FROM session WHERE created_at <= ?1 OR last_seen <= ?2")?
@@ -80,6 +78,10 @@ pub(super) fn open(
         )?
         .execute(params![token.digest(), blob(id), blob(user), now.millis(), from, agent])?;
     connection.prepare_cached(users::LOGGED_IN)?.execute((blob(user), now.millis()))?;
+    let author = Author::new(&person.name, None).through(Via::Console, Some(from));
+    let entry = NewAudit::new("session.login", &author).target(person.name.clone());
+    let facts = json!({ "id": id.to_string(), "agent": agent, "sso": person.sso.is_some() });
+    audit::write(connection, now, entry.change(Value::Null, facts))?;
     let csrf = csrf(&token);
     Ok(OpenedSession { token, id, csrf })
 }

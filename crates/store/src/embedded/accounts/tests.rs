@@ -181,6 +181,9 @@ async fn an_idle_session_ends_after_half_an_hour_and_a_busy_one_after_twelve() {
     let bench = Bench::new().await;
     let anna = bench.person("anna", Role::Owner).await;
     let opened = bench.store.open_session(anna.id, "192.0.2.1", "Fire\r\nfox").await.unwrap();
+    let told = bench.store.entries(&AuditSearch::default(), None, 1).await.unwrap().entries;
+    let told = (told[0].what.as_str(), told[0].by.as_str(), told[0].from.as_deref());
+    assert_eq!(told, ("session.login", anna.name.as_str(), Some("192.0.2.1")));
     let found = async || bench.store.session(&opened.token).await.unwrap();
     let session = found().await.unwrap();
     assert_eq!((session.id, &session.csrf, session.user.id), (opened.id, &opened.csrf, anna.id));

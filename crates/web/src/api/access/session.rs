@@ -122,7 +122,8 @@ async fn open(
             api.doorman.undecided(&given.name, source);
             return Err(Problem::second_factor("Send the code of your second factor."));
         };
-        if !accounts.totp_verify(user.id, code.trim()).await? {
+        let right = accounts.totp_verify(user.id, code.trim()).await;
+        if !right.inspect_err(|_| api.doorman.undecided(&given.name, source))? {
             failed(&api, &given.name, source, "second factor").await?;
             return Err(Problem::second_factor(
                 "The code is wrong, is over, or was used before. Wait for the next one.",
@@ -164,13 +165,18 @@ async fn set_up(
     let accounts = &api.stores.accounts;
     let made = accounts.setup(&given.token, &given.name, given.password, Some(&from)).await;
     let user = match made {
-        Ok(user) => user,
+        Ok(user) => {
+            api.doorman.undecided(&counted, source);
+            user
+        }
         Err(error) => {
             if matches!(error, AccountError::SetupGone) {
                 let (by, why) = ("one-time link", "a link that is over, used or none");
                 let failed = FailedTry { door: Door::Console, account: &counted, by, source, why };
                 tracing::warn!(client = %source, why, "set-up refused");
                 refuse(&api, failed).await?;
+            } else {
+                api.doorman.undecided(&counted, source);
             }
             return Err(refused(error));
         }

@@ -264,6 +264,20 @@ async fn another_role_ends_the_sessions_of_its_account() {
 }
 
 #[tokio::test]
+async fn a_password_that_is_too_short_may_be_tried_again_at_once() {
+    let world = World::new().await;
+    let link = world.store.setup_link().await.unwrap().unwrap();
+    let set_up = |password: &str| {
+        let body = json!({ "token": link.expose(), "name": "anna", "password": password });
+        Ask::new("POST", "/api/v1/setup").json(body)
+    };
+    for _ in 0..8 {
+        assert_eq!(world.ask(set_up("short")).await.status, 422);
+    }
+    assert_eq!(world.ask(set_up(PASSWORD)).await.status, 200);
+}
+
+#[tokio::test]
 async fn guesses_at_the_one_time_link_keep_nobody_else_from_it() {
     let world = World::new().await;
     let link = world.store.setup_link().await.unwrap().unwrap();
