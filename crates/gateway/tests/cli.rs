@@ -351,14 +351,18 @@ fn an_empty_store_lists_nothing_and_knows_no_id() {
 fn evidence_is_exported_and_checked() {
     let folder = Folder::new();
     let export = ["tls", "evidence", "export", "--from", "2026-01-01", "--output", "e.jsonl"];
-    let said = folder.run(&export).ended(0);
+    // a gateway that never ran has none: the file is sound, and proves nothing
+    let said = folder.run(&export).ended(1);
     assert!(said.out.is_empty() && said.err.contains("Key: "), "{}", said.err);
-    let good = folder.run(&["tls", "evidence", "verify", "e.jsonl"]).ended(0).out;
-    assert!(good.contains("GOOD"), "{good}");
+    assert!(said.err.contains("There is no evidence of this period"), "{}", said.err);
+    let none = folder.run(&["tls", "evidence", "verify", "e.jsonl"]).ended(1).out;
+    assert!(none.contains("NO EVIDENCE: a sound file") && !none.contains("GOOD"), "{none}");
     let key = said.err.split("Key: ").nth(1).unwrap().trim();
-    folder.run(&["tls", "evidence", "verify", "e.jsonl", "--key", key]).ended(0);
+    let none = folder.run(&["tls", "evidence", "verify", "e.jsonl", "--key", key]).ended(1).out;
+    assert!(none.contains("NO EVIDENCE"), "{none}");
     let other = "0".repeat(64);
-    folder.run(&["tls", "evidence", "verify", "e.jsonl", "--key", &other]).ended(1);
+    let strange = folder.run(&["tls", "evidence", "verify", "e.jsonl", "--key", &other]).ended(1);
+    assert!(strange.out.contains("NOT GOOD"), "{}", strange.out);
     folder.run(&["tls", "evidence", "verify", "e.jsonl", "--key", "short"]).ended(2);
     let file = folder.path().join("e.jsonl");
     let text = fs::read_to_string(&file).unwrap();
