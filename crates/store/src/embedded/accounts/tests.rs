@@ -250,7 +250,9 @@ async fn an_account_has_so_many_sessions_and_only_those_of_others_are_noted_when
     assert!(bench.store.close_session(open[0].id, &own).await.unwrap());
     assert!(!bench.store.close_session(open[0].id, &own).await.unwrap());
     assert!(bench.store.close_session(open[1].id, &root()).await.unwrap());
-    assert_eq!(bench.words().await, ["user.create", "session.close"]);
+    let mut words = bench.words().await;
+    words.retain(|word| word != "session.login");
+    assert_eq!(words, ["user.create", "session.close"]);
 }
 
 #[tokio::test]

@@ -290,7 +290,7 @@ async fn guesses_at_the_one_time_link_keep_nobody_else_from_it() {
     }
     assert_eq!(world.ask(set_up("a guess")).await.status, 429);
     assert_eq!(world.ask_from("192.0.2.9:1", set_up(link.expose())).await.status, 200);
-    let audit = world.get("/api/v1/audit?what=session").await;
+    let audit = world.get("/api/v1/audit?what=session.locked").await;
     assert_eq!(
         (&audit["items"][0]["what"], &audit["items"][0]["by"]),
         (&json!("session.locked"), &json!("one-time link"))
